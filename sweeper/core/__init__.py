@@ -1,0 +1,1 @@
+"""The one training core: a generator over a stack of lanes."""

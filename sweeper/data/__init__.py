@@ -1,0 +1,1 @@
+"""Sources, splits and preprocessing: from a file to arrays, without torch."""

@@ -1,0 +1,1 @@
+"""The truth of every sweep: one transactional store."""

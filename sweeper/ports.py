@@ -1,0 +1,37 @@
+"""Protocols between the rooms that work (core, search, ledger) and those that run and show them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Protocol
+
+from sweeper.trial import Command, Lease, Report, Trial, Verdict
+
+
+class Desk(Protocol):
+    """Where workers get trials and bring results; every call is in the ledger when it returns."""
+
+    def lease(self, worker: str, lanes: int) -> Lease | None:
+        """Open trials of one shape for this worker; None when there is nothing for it to do (now)."""
+
+    def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
+        """Record reports (any number per trial, in order of epoch), with one token and one verdict per report.
+
+        Raises:
+            StaleWriterError: the sweep or one of the trials is no longer this writer's.
+        """
+
+    def fail(self, token: int, trial: int, reason: str) -> None:
+        """Close the trial as failed: its code raised."""
+
+    def release(self, worker: str) -> None:
+        """The worker is gone: its trials are open again (or failed, after too many lost attempts)."""
+
+    def open(self) -> bool:
+        """Whether any trial is still to be trained to its end."""
+
+
+class Train(Protocol):
+    """Trains a stack of trials of one shape: yields reports, receives one command per report."""
+
+    def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]: ...

@@ -1,0 +1,1 @@
+"""What is known before compute is spent: baselines."""

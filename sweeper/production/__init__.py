@@ -1,0 +1,1 @@
+"""Training a chosen config, and using the model it gave."""

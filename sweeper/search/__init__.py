@@ -1,0 +1,1 @@
+"""The study: samples configs, judges reports, does nothing else."""
