@@ -1,0 +1,110 @@
+"""A desk that follows a script and a training on closed formulas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+
+from sweeper.errors import StaleWriterError
+from sweeper.trial import Command, Continue, Lease, Outcome, Report, Stop, Trial, Verdict
+
+EPOCHS = 9
+RUNGS = frozenset({2, 6})
+GO_ON = Continue("good enough so far")
+
+
+def trial(number: int, **model: float) -> Trial:
+    """A trial whose config holds only what the fake training reads."""
+    return Trial(number=number, seed=number, values={}, config={"model": model}, shape="0")
+
+
+def loss(number: int, epoch: int) -> float:
+    """The validation loss of a trial at an epoch, by formula."""
+    return (number + 1) / epoch
+
+
+def report(number: int, epoch: int, value: float | None = None, at: float = 0.0) -> Report:
+    """What the fake training reports at an epoch."""
+    value = loss(number, epoch) if value is None else value
+    return Report(number, epoch, {"train_loss": value, "val_loss": value}, at, f"all {EPOCHS} epochs" if epoch == EPOCHS else None)
+
+
+@dataclass
+class FakeTrain:
+    """Trains by formula; records which lanes got which commands and whether each generator was closed properly."""
+
+    on_step: Callable[[int], None] = lambda _epoch: None
+    nan: tuple[int, int] | None = None
+    commands: list[tuple[int, int, Command]] = field(default_factory=list)
+    closed: int = 0
+
+    def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
+        """One report per live lane and epoch, until every lane is stopped."""
+        live = list(trials)
+        try:
+            for epoch in range(1, EPOCHS + 1):
+                self.on_step(epoch)
+                reports = [report(t.number, epoch, float("nan") if self.nan == (t.number, epoch) else None) for t in live]
+                answers = yield reports
+                self.commands += [(r.trial, epoch, c) for r, c in zip(reports, answers, strict=True)]
+                live = [t for t, c in zip(live, answers, strict=True) if not isinstance(c, Stop)]
+                if not live:
+                    return
+        finally:
+            self.closed += 1
+
+
+@dataclass
+class FakeDesk:
+    """Hands out `todo` in order and answers by `rule`; remembers every call."""
+
+    todo: list[Trial]
+    rule: Callable[[Report], Verdict] = lambda _report: GO_ON
+    calls: list[list[tuple[int, int]]] = field(default_factory=list)
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    reasons: dict[int, str] = field(default_factory=dict)
+    released: list[str] = field(default_factory=list)
+    stale: set[int] = field(default_factory=set)
+    held: dict[str, list[Trial]] = field(default_factory=dict)
+
+    def lease(self, worker: str, lanes: int) -> Lease | None:
+        """The next trials in line, with tokens 100 + number."""
+        taken, self.todo = tuple(self.todo[:lanes]), self.todo[lanes:]
+        if not taken:
+            return None
+        self.held[worker] = [*self.held.get(worker, []), *taken]
+        return Lease(taken, tuple(100 + t.number for t in taken), RUNGS)
+
+    def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
+        """Finite first, then ended, then the script."""
+        assert [r.trial + 100 for r in reports] == list(tokens)
+        if self.stale.intersection(tokens):
+            raise StaleWriterError("trial 0 was given to another worker")
+        self.calls.append([(r.trial, r.epoch) for r in reports])
+        verdicts = [self._judge(r) for r in reports]
+        for r, verdict in zip(reports, verdicts, strict=True):
+            if isinstance(verdict, Stop):
+                self.outcomes[r.trial] = verdict.outcome
+        return verdicts
+
+    def _judge(self, r: Report) -> Verdict:
+        if not r.finite():
+            return Stop(Outcome.DIVERGED, "the loss is not finite")
+        if r.ended is not None:
+            return Stop(Outcome.COMPLETE, r.ended)
+        return self.rule(r)
+
+    def fail(self, token: int, trial: int, reason: str) -> None:
+        """Close it as failed."""
+        assert token == trial + 100
+        self.outcomes[trial] = Outcome.FAILED
+        self.reasons[trial] = reason
+
+    def release(self, worker: str) -> None:
+        """Put what it held and did not close back in line."""
+        self.released.append(worker)
+        self.todo = [*(t for t in self.held.pop(worker, []) if t.number not in self.outcomes), *self.todo]
+
+    def open(self) -> bool:
+        """Whether anything is in line or held."""
+        return bool(self.todo) or any(t.number not in self.outcomes for ts in self.held.values() for t in ts)
