@@ -1,0 +1,110 @@
+"""Numbers the trials and fixes their configs: no forbidden one, and no config twice while there are others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from sweeper.config.files import tree_of
+from sweeper.config.space import Forbidden, Resolved, Space
+from sweeper.errors import InputError
+from sweeper.search.blocks import Blocks, Place
+from sweeper.search.keyed import contains, seed
+from sweeper.search.sampler import Sampler
+from sweeper.trial import Scalar, Trial
+
+ATTEMPTS = 200
+"""Proposals under one shape, and again with a free shape, before a duplicate is accepted."""
+
+
+class Draws:
+    """The sequence of trials of one sweep."""
+
+    def __init__(self, space: Space, sampler: Sampler) -> None:
+        self._space = space
+        self._sampler = sampler
+        self._blocks = Blocks(space)
+        self._structural = frozenset(leaf.name for leaf in space.leaves if leaf.structural)
+        self._combinations = space.combinations()
+        self._trials: list[Trial] = []
+        self._seen: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    def enter(self, trial: Trial) -> None:
+        """Take over a trial that was numbered before, or has just been drawn; in order of numbers."""
+        self._trials.append(trial)
+        self._seen.add(_key(trial.values))
+        self._sampler.enter(trial)
+
+    def draw(self, beside: Trial | None = None) -> Trial | None:
+        """The next trial; with ``beside``, only if it has the same shape as that one (else None, and nothing changes)."""
+        place = self._blocks.place(len(self._trials))
+        if beside is not None and beside.block != place.block:
+            return None
+        resolved = self._resolve(place, may_open=beside is None)
+        if resolved is None or (beside is not None and resolved.shape != beside.shape):
+            return None
+        trial = Trial(
+            number=place.number,
+            seed=self._seed(place),
+            values=resolved.values,
+            config=tree_of(resolved.config),
+            shape=resolved.shape,
+            block=place.block,
+            sibling=place.sibling,
+        )
+        self.enter(trial)
+        return trial
+
+    def _seed(self, place: Place) -> int:
+        return seed(self._space.base.search.seed, "training", place.number)
+
+    def _resolve(self, place: Place, *, may_open: bool) -> Resolved | None:
+        if place.number == 0 and (default := self._default(place)) is not None:
+            return default  # the winner is then never worse than the default config
+        exhausted = self._combinations is not None and place.number >= self._combinations
+        duplicate: Resolved | None = None
+        for attempt, fixed in self._attempts(place):
+            if not may_open and not fixed and place.sibling > 0 and self._structural:
+                return None  # no new config is left under this shape; the next lease may open another
+            try:
+                resolved = self._sampler.propose(place, attempt, fixed, seed=self._seed(place))
+            except Forbidden:
+                continue
+            if exhausted or _key(resolved.values) not in self._seen:
+                return resolved
+            duplicate = duplicate or resolved
+        if duplicate is None:
+            raise InputError.of(
+                self._space.source,
+                "forbid",
+                f"no allowed config in {ATTEMPTS} draws",
+                hint="forbid rules out (nearly) everything; remove some of it",
+            )
+        return duplicate
+
+    def _attempts(self, place: Place) -> Iterator[tuple[int, Mapping[str, Scalar]]]:
+        fixed: Mapping[str, Scalar] = {}
+        if place.sibling > 0 and self._structural:
+            opener = self._trials[self._blocks.opener(place.block)]
+            fixed = {name: value for name, value in opener.values.items() if name in self._structural}
+            for attempt in range(ATTEMPTS):
+                yield attempt, fixed
+        for attempt in range(ATTEMPTS):
+            yield attempt, {}
+
+    def _default(self, place: Place) -> Resolved | None:
+        """The default config, or None when it is not a point of the space."""
+        distributions = {leaf.name: leaf.distribution for leaf in self._space.leaves}
+        try:
+            default = self._space.default(seed=self._seed(place))
+        except Forbidden:
+            return None
+        inside = all(contains(distributions[name], value) for name, value in default.values.items())
+        return default if inside else None
+
+
+def _key(values: Mapping[str, Scalar]) -> str:
+    return json.dumps(values, sort_keys=True)

@@ -1,0 +1,145 @@
+"""The study decides and does nothing: ask, report, close. No I/O, no clock; times arrive in reports."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sweeper.config.space import Space
+from sweeper.errors import InfrastructureError
+from sweeper.search.draws import Draws
+from sweeper.search.past import Past, finite_points
+from sweeper.search.pruner import pruner_of
+from sweeper.search.sampler import sampler_of
+from sweeper.trial import Metric, Outcome, Report, Stop, Trial, Verdict
+
+__all__ = ["Best", "Past", "Study"]
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best epoch of the best complete trial: the searched metric's value there, the 1-based epoch, and all metrics of it."""
+
+    trial: Trial
+    value: float
+    epoch: int
+    metrics: Mapping[str, float]
+
+
+@dataclass
+class _Open:
+    """A trial that has not ended, with its reports in order of epoch."""
+
+    trial: Trial
+    reports: list[Report] = field(default_factory=list)
+    best: Report | None = None  # the first report with the best finite value
+
+
+class Study:
+    """Numbers the trials of a sweep, judges their reports and knows the best.
+
+    Args:
+        space: what is searched, and how (``search``).
+        trials: how many trials the sweep has in all.
+    """
+
+    def __init__(self, space: Space, trials: int) -> None:
+        self._metric: Metric = space.base.search.metric
+        self._target = trials
+        self._sampler = sampler_of(space)
+        self._draws = Draws(space, self._sampler)
+        self._pruner = pruner_of(space)
+        self._open: dict[int, _Open] = {}
+        self._best: Best | None = None
+        self.ask_at: frozenset[int] = self._pruner.ask_at
+
+    @classmethod
+    def restore(cls, space: Space, trials: int, past: Sequence[Past]) -> Study:
+        """A study that decides from here on as one would that lived through ``past``.
+
+        Args:
+            space: as it was.
+            trials: how many trials the sweep has in all; may be more than before.
+            past: closed trials in the order in which they were closed, then the open ones.
+
+        Raises:
+            InfrastructureError: the numbers of the trials are not 0, 1, 2, ... without a gap.
+        """
+        study = cls(space, trials)
+        numbered = sorted((record.trial for record in past), key=lambda trial: trial.number)
+        if [trial.number for trial in numbered] != list(range(len(numbered))):
+            raise InfrastructureError(f"{space.name}: trials are missing or double among the {len(numbered)} on record; run sweeper fsck")
+        for trial in numbered:
+            study._enter(trial)
+        for record in past:
+            for report in record.reports:
+                study.report(report)
+            if record.outcome is not None:
+                study.close(record.trial.number, record.outcome)
+        return study
+
+    def ask(self, limit: int = 1) -> list[Trial]:
+        """Up to ``limit`` newly numbered trials of one shape; none when all trials of the sweep are numbered.
+
+        Raises:
+            InputError: ``forbid`` leaves nothing to try.
+        """
+        asked: list[Trial] = []
+        while len(asked) < limit and len(self._draws) < self._target:
+            trial = self._draws.draw(beside=asked[0] if asked else None)
+            if trial is None:
+                break
+            self._open[trial.number] = _Open(trial)
+            asked.append(trial)
+        return asked
+
+    def report(self, report: Report) -> Verdict:
+        """What becomes of the trial after this report; ``close`` it when the verdict is to stop."""
+        this = self._open[report.trial]
+        this.reports.append(report)
+        value = report.metrics[self._metric]
+        if not report.finite() or not math.isfinite(value):
+            return Stop(Outcome.DIVERGED, f"diverged at epoch {report.epoch}: {_non_finite(report, self._metric)}")
+        if this.best is None or self._metric.better(value, this.best.metrics[self._metric]):
+            this.best = report
+        verdict = self._pruner.judge(report.trial, report.epoch, this.best.metrics[self._metric])
+        if report.ended is not None:
+            return Stop(Outcome.COMPLETE, f"complete at epoch {report.epoch}: {report.ended}")
+        return verdict
+
+    def close(self, number: int, outcome: Outcome) -> None:
+        """The trial ended: tell the sampler, and remember it if it is the best."""
+        this = self._open.pop(number)
+        if outcome is Outcome.COMPLETE and this.best is None:
+            raise InfrastructureError(f"trial {number} is called complete without any finite {self._metric}")
+        self._sampler.close(number, outcome, finite_points(this.reports, self._metric))
+        if outcome is Outcome.COMPLETE and this.best is not None:
+            found = Best(this.trial, this.best.metrics[self._metric], this.best.epoch, this.best.metrics)
+            if self._best is None or self._beats(found, self._best):
+                self._best = found
+
+    def reopen(self, number: int) -> None:
+        """The attempt was lost and the trial will be trained again: its reports never were."""
+        self._open[number] = _Open(self._open[number].trial)
+        self._pruner.forget(number)
+
+    def best(self) -> Best | None:
+        """The best complete trial by its best epoch; of equals, the one with the lower number."""
+        return self._best
+
+    def _enter(self, trial: Trial) -> None:
+        self._draws.enter(trial)
+        self._open[trial.number] = _Open(trial)
+
+    def _beats(self, found: Best, best: Best) -> bool:
+        if found.value == best.value:
+            return found.trial.number < best.trial.number  # and so the order of closing does not matter
+        return self._metric.better(found.value, best.value)
+
+
+def _non_finite(report: Report, metric: Metric) -> str:
+    """Which judged metric is not finite: the searched one if it is, else the first."""
+    judged = [metric.value, "train_loss", *(name for name in report.metrics if name.startswith("val_"))]
+    name = next(name for name in judged if not math.isfinite(report.metrics.get(name, 0.0)))
+    return f"{name} is {report.metrics[name]}"

@@ -1,0 +1,171 @@
+"""TPE (Watanabe, 2023) by Optuna's ask and tell, and Optuna studies rebuilt from our own records.
+
+Optuna holds nothing that cannot be rebuilt. A proposal is drawn by a *draft* trial that is failed at once, which TPE ignores;
+what was accepted is then entered with its values fixed. A study that lived through a sweep and one rebuilt from the ledger
+thus hold the same trials in the same order, and as the sampler is seeded anew for each proposal, they propose the same.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
+from optuna.samplers import RandomSampler as OptunaRandomSampler
+from optuna.trial import TrialState
+
+from sweeper.config.distributions import Choice, Distribution, Int, Log, Uniform
+from sweeper.config.space import Leaf, Resolved, Space
+from sweeper.search.blocks import Place
+from sweeper.search.keyed import seed as keyed_seed
+from sweeper.search.past import Past, finite_points
+from sweeper.search.sampler import RandomSampler
+from sweeper.trial import Direction, Outcome, Scalar, Trial
+
+STARTUP_TRIALS = 10
+"""Closed trials before TPE's model is used; until then its proposals are random."""
+
+_DRAFTS = 16  # TPE does not learn from a proposal that was turned down, so after this many the keyed random draw takes over
+
+_STATES = {
+    Outcome.COMPLETE: TrialState.COMPLETE,
+    Outcome.PRUNED: TrialState.PRUNED,
+    # Told as failed, a diverged config teaches TPE nothing and it goes on proposing its neighbours.
+    Outcome.DIVERGED: TrialState.PRUNED,
+    Outcome.FAILED: TrialState.FAIL,
+    Outcome.CANCELLED: TrialState.FAIL,
+}
+
+
+class TpeSampler:
+    """Multivariate TPE; open trials count as bad ones (constant liar), so that siblings asked at once differ."""
+
+    def __init__(self, space: Space) -> None:
+        self._space = space
+        self._seed = space.base.search.seed
+        self._random = RandomSampler(space)
+        self._history = History(space)
+
+    def propose(self, place: Place, attempt: int, fixed: Mapping[str, Scalar], *, seed: int) -> Resolved:
+        """See ``Sampler.propose``."""
+        if attempt >= _DRAFTS:
+            return self._random.propose(place, attempt, fixed, seed=seed)
+        kind = "sibling" if fixed else "free"
+        with _quiet():
+            sampler = TPESampler(
+                n_startup_trials=STARTUP_TRIALS,
+                multivariate=True,
+                group=True,
+                constant_liar=True,
+                seed=keyed_seed(self._seed, "tpe", kind, place.number, attempt),
+            )
+        with self._history.draft(sampler, fixed) as draft:
+            return self._space.resolve(lambda leaf: _suggest(draft, leaf), seed=seed)
+
+    def enter(self, trial: Trial) -> None:
+        """See ``Sampler.enter``."""
+        self._history.enter(trial)
+
+    def close(self, number: int, outcome: Outcome, points: Mapping[int, float]) -> None:
+        """See ``Sampler.close``."""
+        self._history.close(number, outcome, points)
+
+
+class History:
+    """An Optuna study in memory that holds our trials."""
+
+    def __init__(self, space: Space) -> None:
+        self._distributions = {leaf.name: _distribution(leaf.distribution) for leaf in space.leaves}
+        self._minimize = space.base.search.metric.direction is Direction.MINIMIZE
+        with _quiet():
+            self.study = optuna.create_study(study_name=space.name, direction=space.base.search.metric.direction.value)
+        self._open: dict[int, optuna.Trial] = {}
+
+    @contextmanager
+    def draft(self, sampler: BaseSampler, fixed: Mapping[str, Scalar]) -> Iterator[optuna.Trial]:
+        """A trial that proposes by ``sampler``, with ``fixed`` values, and leaves no trace for samplers."""
+        trial = self._ask(sampler, fixed, {})
+        try:
+            yield trial
+        finally:
+            self.study.tell(trial, state=TrialState.FAIL)
+
+    def enter(self, trial: Trial) -> None:
+        """Add a running trial with these values."""
+        distributions = {name: self._distributions[name] for name in trial.values}
+        self._open[trial.number] = self._ask(OptunaRandomSampler(seed=0), trial.values, distributions)
+
+    def close(self, number: int, outcome: Outcome, points: Mapping[int, float]) -> None:
+        """Finish a trial: complete with its best value, pruned with the values on its way, failed with none."""
+        trial = self._open.pop(number)
+        for epoch, value in points.items():
+            trial.report(value, epoch)
+        state = _STATES[outcome]
+        if state is TrialState.COMPLETE:
+            self.study.tell(trial, min(points.values()) if self._minimize else max(points.values()))
+        else:
+            self.study.tell(trial, state=state)
+
+    def _ask(self, sampler: BaseSampler, fixed: Mapping[str, Scalar], distributions: dict[str, BaseDistribution]) -> optuna.Trial:
+        with _quiet():
+            self.study.sampler = PartialFixedSampler(dict(fixed), sampler)
+        return self.study.ask(distributions)
+
+
+def rebuild(space: Space, past: Sequence[Past]) -> optuna.Study:
+    """The Optuna study of a sweep, for Optuna's plots and for checks: trial ``i`` there is trial ``i`` here.
+
+    Complete trials are COMPLETE with their best value, pruned and diverged ones PRUNED with their finite values by epoch, failed
+    and cancelled ones FAIL, open ones RUNNING. Works for sweeps of any sampler; ``past`` may be in any order.
+    """
+    history = History(space)
+    for record in sorted(past, key=lambda record: record.trial.number):
+        history.enter(record.trial)
+        if record.outcome is not None:
+            history.close(record.trial.number, record.outcome, finite_points(record.reports, space.base.search.metric))
+    return history.study
+
+
+def _suggest(trial: optuna.Trial, leaf: Leaf) -> Scalar:
+    match leaf.distribution:
+        case Uniform(low, high):
+            return trial.suggest_float(leaf.name, low, high)
+        case Log(low, high):
+            return trial.suggest_float(leaf.name, low, high, log=True)
+        case Int(low, high, step, log):
+            return trial.suggest_int(leaf.name, low, _last(low, high, step), step=step, log=log)
+        case Choice(options):
+            return trial.suggest_categorical(leaf.name, options)
+
+
+def _distribution(distribution: Distribution) -> BaseDistribution:
+    match distribution:
+        case Uniform(low, high):
+            return FloatDistribution(low, high)
+        case Log(low, high):
+            return FloatDistribution(low, high, log=True)
+        case Int(low, high, step, log):
+            return IntDistribution(low, _last(low, high, step), log=log, step=step)
+        case Choice(options):
+            return CategoricalDistribution(options)
+
+
+def _last(low: int, high: int, step: int) -> int:
+    """The largest value that steps from ``low`` reach; Optuna warns where ``high`` is not one."""
+    return high - (high - low) % step
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Optuna's note on each new study and its warnings that these samplers are experimental; nothing else is touched."""
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(level)
