@@ -5,8 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from sweeper.trial import Metric, Outcome, Report, Trial
+
+
+class Record(Protocol):
+    """What a study wants to know of a trial; the ledger's own records will do."""
+
+    @property
+    def trial(self) -> Trial:
+        """As it was numbered."""
+
+    @property
+    def reports(self) -> tuple[Report, ...]:
+        """Of the latest attempt, in order of epoch."""
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How it ended; None: it is open."""
 
 
 @dataclass(frozen=True)

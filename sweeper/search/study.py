@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sweeper.config.space import Space
-from sweeper.errors import InfrastructureError
+from sweeper.errors import InfrastructureError, StaleWriterError
 from sweeper.search.draws import Draws
-from sweeper.search.past import Past, finite_points
+from sweeper.search.past import Past, Record, finite_points
 from sweeper.search.pruner import pruner_of
 from sweeper.search.sampler import sampler_of
 from sweeper.trial import Metric, Outcome, Report, Stop, Trial, Verdict
@@ -55,7 +55,7 @@ class Study:
         self.ask_at: frozenset[int] = self._pruner.ask_at
 
     @classmethod
-    def restore(cls, space: Space, trials: int, past: Sequence[Past]) -> Study:
+    def restore(cls, space: Space, trials: int, past: Sequence[Record]) -> Study:
         """A study that decides from here on as one would that lived through ``past``.
 
         Args:
@@ -95,8 +95,12 @@ class Study:
         return asked
 
     def report(self, report: Report) -> Verdict:
-        """What becomes of the trial after this report; ``close`` it when the verdict is to stop."""
-        this = self._open[report.trial]
+        """What becomes of the trial after this report; ``close`` it when the verdict is to stop.
+
+        Raises:
+            StaleWriterError: the trial is not open.
+        """
+        this = self._opened(report.trial)
         this.reports.append(report)
         value = report.metrics[self._metric]
         if not report.finite() or not math.isfinite(value):
@@ -109,10 +113,16 @@ class Study:
         return verdict
 
     def close(self, number: int, outcome: Outcome) -> None:
-        """The trial ended: tell the sampler, and remember it if it is the best."""
-        this = self._open.pop(number)
+        """The trial ended: tell the sampler, and remember it if it is the best.
+
+        Raises:
+            StaleWriterError: the trial is not open.
+            InfrastructureError: it is called complete and never had a finite value.
+        """
+        this = self._opened(number)
         if outcome is Outcome.COMPLETE and this.best is None:
             raise InfrastructureError(f"trial {number} is called complete without any finite {self._metric}")
+        del self._open[number]
         self._sampler.close(number, outcome, finite_points(this.reports, self._metric))
         if outcome is Outcome.COMPLETE and this.best is not None:
             found = Best(this.trial, this.best.metrics[self._metric], this.best.epoch, this.best.metrics)
@@ -120,13 +130,31 @@ class Study:
                 self._best = found
 
     def reopen(self, number: int) -> None:
-        """The attempt was lost and the trial will be trained again: its reports never were."""
-        self._open[number] = _Open(self._open[number].trial)
+        """The attempt was lost and the trial will be trained again: its reports never were.
+
+        Raises:
+            StaleWriterError: the trial is not open.
+        """
+        self._open[number] = _Open(self._opened(number).trial)
         self._pruner.forget(number)
 
     def best(self) -> Best | None:
         """The best complete trial by its best epoch; of equals, the one with the lower number."""
         return self._best
+
+    def best_of(self, number: int) -> tuple[float, int] | None:
+        """An open trial's best value so far and its epoch; None before the first finite one.
+
+        Raises:
+            StaleWriterError: the trial is not open.
+        """
+        best = self._opened(number).best
+        return None if best is None else (best.metrics[self._metric], best.epoch)
+
+    def _opened(self, number: int) -> _Open:
+        if number not in self._open:
+            raise StaleWriterError(f"trial {number} is not open")
+        return self._open[number]
 
     def _enter(self, trial: Trial) -> None:
         self._draws.enter(trial)

@@ -21,7 +21,7 @@ from sweeper.config.distributions import Choice, Distribution, Int, Log, Uniform
 from sweeper.config.space import Leaf, Resolved, Space
 from sweeper.search.blocks import Place
 from sweeper.search.keyed import seed as keyed_seed
-from sweeper.search.past import Past, finite_points
+from sweeper.search.past import Record, finite_points
 from sweeper.search.sampler import RandomSampler
 from sweeper.trial import Direction, Outcome, Scalar, Trial
 
@@ -115,7 +115,7 @@ class History:
         return self.study.ask(distributions)
 
 
-def rebuild(space: Space, past: Sequence[Past]) -> optuna.Study:
+def rebuild(space: Space, past: Sequence[Record]) -> optuna.Study:
     """The Optuna study of a sweep, for Optuna's plots and for checks: trial ``i`` there is trial ``i`` here.
 
     Complete trials are COMPLETE with their best value, pruned and diverged ones PRUNED with their finite values by epoch, failed
