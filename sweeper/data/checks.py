@@ -1,0 +1,75 @@
+"""Whether the inputs can be made into numbers at all; asked before anything is split or fitted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sweeper.data.columns import Kind, kind_of, numbers
+from sweeper.errors import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sweeper.config.schema import Data
+
+MANY = 50  # more different texts than this in most of the rows are ids, names or prose, not categories
+
+
+def kinds_of(table: pd.DataFrame) -> dict[str, Kind | None]:
+    """The kind of every column, in order; None where there is none."""
+    return {str(name): kind_of(table[name]) for name in table}
+
+
+def array_problems(array: np.ndarray, file: str) -> list[Problem]:
+    """What is wrong with an array of inputs."""
+    if array.dtype.kind not in "biuf":
+        return [Problem(file, "data.source", f"the inputs are of type {array.dtype}", "an array of numbers")]
+    wrong = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1) if array.dtype.kind == "f" else np.zeros(len(array), dtype=bool)
+    if wrong.any():
+        found = f"{int(wrong.sum())} rows of the inputs hold NaN or infinite values, the first is row {int(wrong.argmax()) + 1}"
+        return [Problem(file, "data.source", found, "finite numbers")]
+    return []
+
+
+def column_problems(table: pd.DataFrame, kinds: dict[str, Kind | None], data: Data, file: str) -> list[Problem]:
+    """What is wrong with the columns of a table: at most one problem per column."""
+    found = (_column_problem(table[name], kind, data, file) for name, kind in kinds.items())
+    return [problem for problem in found if problem is not None]
+
+
+def _column_problem(series: pd.Series[Any], kind: Kind | None, data: Data, file: str) -> Problem | None:
+    name = str(series.name)
+    drop = f"drop: [{name}]"
+    if kind is None:
+        return Problem(file, "data.drop", f"column {name!r} holds {series.dtype}", "numbers, text, dates, or true and false", drop)
+    gaps = series.isna().to_numpy()
+    if gaps.all():
+        return Problem(file, "data.drop", f"column {name!r} has no values", "columns with values", drop)
+    if kind == "text":
+        return _text_problem(series, file)
+    if gaps.any() and data.missing == "error":
+        found = f"column {name!r} has {int(gaps.sum())} gaps, the first in row {int(gaps.argmax()) + 1}"
+        return Problem(file, "data.missing", found, "no gaps with missing: error", "missing: median, mean or most_frequent fills them")
+    infinite = np.isinf(numbers(series, kind, file))
+    if infinite.any():
+        return Problem(file, "data.source", f"column {name!r} is infinite in row {int(infinite.argmax()) + 1}", "finite numbers")
+    return None
+
+
+def _text_problem(series: pd.Series[Any], file: str) -> Problem | None:
+    """Text whose values hardly repeat teaches nothing about other rows."""
+    import pandas as pd
+
+    distinct = series.astype(object).map(str, na_action="ignore").dropna().unique()
+    if len(distinct) <= max(MANY, len(series) // 2):
+        return None
+    name = str(series.name)
+    found = f"column {name!r} has {len(distinct)} different texts in {len(series)} rows"
+    number = pd.to_numeric(pd.Series(distinct), errors="coerce").notna().to_numpy()
+    if number.mean() > 0.5:
+        odd = distinct[~number]
+        found += f"; most are numbers, but not {', '.join(map(repr, odd[:3]))}"
+        return Problem(file, "data.drop", found, "numbers only, or leave the column out", f"mend the file, or drop: [{name}]")
+    return Problem(file, "data.drop", found, f"texts that repeat (up to {MANY}, or half of the rows)", f"an id or a name? drop: [{name}]")

@@ -1,0 +1,129 @@
+"""From the ``data:`` section of a config to arrays that are ready for training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sweeper.data.checks import array_problems, column_problems, kinds_of
+from sweeper.data.columns import Kind
+from sweeper.data.dataset import Dataset, Part
+from sweeper.data.labels import Labels, encode, rare_classes
+from sweeper.data.preprocess import Preprocessing, Target
+from sweeper.data.selection import Selection, key_problems, select
+from sweeper.data.sources import Content, read
+from sweeper.data.split import Rows, split_rows
+from sweeper.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from sweeper.config.schema import Data
+
+
+def prepare(data: Data, task: str, *, source: str = "") -> Dataset:
+    """Read, check, split and preprocess; everything is fitted on the training part only.
+
+    Args:
+        data: the config's section.
+        task: ``classification`` or ``regression``.
+        source: the file that the config stands in, for errors; a relative path that is not found from here is looked up beside it.
+
+    Raises:
+        InputError: the section or the data is at fault; as many problems at once as can be told apart.
+    """
+    source = source or "config"
+    wrong = key_problems(data, source)
+    try:
+        content = read(data, source)
+    except InputError as error:
+        raise InputError([*wrong, *error.problems]) from error
+    selection = select(content, data, source, wrong)
+    labels, kinds = _check(selection, data, task, content.name)
+    classes = labels.y if labels.values else None
+    rows = split_rows(data, len(labels.y), classes=classes, column=selection.column, source=source, file=content.name)
+    return _assemble(content, selection, labels, kinds, rows, data=data, task=task)
+
+
+def _check(selection: Selection, data: Data, task: str, file: str) -> tuple[Labels, dict[str, Kind]]:
+    """Encode the target and find the columns' kinds.
+
+    Raises:
+        InputError: every problem of the target and of the columns.
+    """
+    problems: list[Problem] = []
+    labels = None
+    try:
+        labels = encode(selection.target, task, file)
+        problems.extend(rare_classes(labels, file) if labels.values else [])
+    except InputError as error:
+        problems.extend(error.problems)
+    kinds: dict[str, Kind | None] = {}
+    if isinstance(selection.inputs, np.ndarray):
+        problems.extend(array_problems(selection.inputs, file))
+    else:
+        kinds = kinds_of(selection.inputs)
+        problems.extend(column_problems(selection.inputs, kinds, data, file))
+    if problems or labels is None:
+        raise InputError(problems)
+    return labels, {name: kind for name, kind in kinds.items() if kind is not None}
+
+
+def _assemble(
+    content: Content, selection: Selection, labels: Labels, kinds: dict[str, Kind], rows: Rows, *, data: Data, task: str
+) -> Dataset:
+    """Fit the preprocessing on the training rows and apply it to every part."""
+    name = str(selection.target.name)
+    y = labels.y
+    target = Target(name, labels.values)
+    if not labels.values:
+        train = labels.y[rows.train]
+        target = Target(name, mean=float(train.mean()), scale=float(train.std()))
+        if target.scale == 0:
+            raise InputError.of(content.name, "data.target", f"target {name!r} is constant in the training part", "at least two values")
+        y = ((labels.y - target.mean) / target.scale).astype(np.float32)
+    inputs = selection.inputs
+    if isinstance(inputs, np.ndarray):
+        preprocessing = Preprocessing.fit(inputs[rows.train], target, scale=data.scale)
+    else:
+        first = inputs.iloc[rows.train]
+        hollow = [column for column, kind in kinds.items() if kind != "text" and first[column].isna().all()]
+        if hollow:
+            hint = f"drop: [{', '.join(hollow)}]"
+            raise InputError(
+                Problem(content.name, "data.drop", f"column {column!r} has no values in the training part", "a value", hint)
+                for column in hollow
+            )
+        preprocessing = Preprocessing.fit(first, target, kinds=kinds, missing=data.missing, categorical=data.categorical, scale=data.scale)
+    x = preprocessing.transform(inputs, content.name)
+    parts = {part: Part(x[index], y[index]) for part, index in (("train", rows.train), ("val", rows.val), ("test", rows.test))}
+    return Dataset(
+        **parts,
+        task=task,
+        outputs=len(labels.values) or 1,
+        labels=tuple(map(str, labels.values)),
+        target_mean=target.mean,
+        target_scale=target.scale,
+        preprocessing=preprocessing,
+        hash=content.hash,
+        summary=_summary(content, selection, kinds, parts, target),
+    )
+
+
+def _summary(content: Content, selection: Selection, kinds: dict[str, Kind], parts: dict[str, Part], target: Target) -> dict[str, Any]:
+    """What happened to the data, for people."""
+    summary: dict[str, Any] = {
+        "source": content.name,
+        "rows": {name: len(part) for name, part in parts.items()},
+        "input_shape": list(parts["train"].x.shape[1:]),
+        "target": target.name,
+        "columns": dict(kinds),
+        "dropped": selection.dropped,
+        "filled": {},
+    }
+    if not isinstance(selection.inputs, np.ndarray):
+        gaps = {column: int(selection.inputs[column].isna().sum()) for column, kind in kinds.items() if kind != "text"}
+        summary["filled"] = {column: number for column, number in gaps.items() if number}
+    if target.values:
+        sizes = {name: np.bincount(part.y, minlength=len(target.values)).tolist() for name, part in parts.items()}
+        summary["classes"] = {str(value): {name: sizes[name][index] for name in sizes} for index, value in enumerate(target.values)}
+    return summary
