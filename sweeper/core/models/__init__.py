@@ -1,1 +1,27 @@
-"""Model families, one file each."""
+"""The model families: each maps rows to ``outputs`` numbers and is built from its own part of the config."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from sweeper.config.schema import Cnn, Mlp
+from sweeper.core.models.cnn import CnnNet
+from sweeper.core.models.mlp import MlpNet
+
+
+def build(config: Mlp | Cnn, input_shape: tuple[int, ...], outputs: int) -> nn.Module:
+    """The network of this config; its weights are torch's until ``sweeper.core.init`` draws them.
+
+    Args:
+        config: the config's ``model`` part.
+        input_shape: shape of one row, without the batch.
+        outputs: classes, or 1 for regression.
+
+    Raises:
+        InputError: the family cannot take rows of this shape.
+    """
+    match config:
+        case Mlp():
+            return MlpNet(config, input_shape, outputs)
+        case Cnn():
+            return CnnNet(config, input_shape, outputs)

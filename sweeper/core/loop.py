@@ -1,0 +1,163 @@
+"""The training core's face: a generator that trains a stack, yields reports and obeys commands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from sweeper.core import checkpoint
+from sweeper.core.batches import Resident
+from sweeper.core.checkpoint import Checkpoint
+from sweeper.core.schedule import Schedule
+from sweeper.core.stack import Lane, Stack
+from sweeper.core.stopping import Stopping
+from sweeper.data.dataset import Dataset
+from sweeper.trial import Command, Continue, Outcome, Refill, Report, Stop, Trial
+
+COMMIT_SECONDS = 30.0
+"""A better epoch is committed at once when the last commit is older than this; else it waits in memory for the end."""
+
+
+class Course:
+    """One trial's way through training: its reports, its best epoch, when it is over, and its checkpoint.
+
+    Args:
+        lane: the trial in its stack.
+        data: what it is trained on.
+        checkpoints: parent of the trial's checkpoint folder; None: nothing is written.
+    """
+
+    def __init__(self, lane: Lane, data: Resident, checkpoints: Path | None) -> None:
+        self._lane = lane
+        self._data = data
+        self._folder = checkpoints and checkpoints / str(lane.trial.number)
+        training = lane.config.training
+        self._stopping = Stopping(lane.config.search.metric, training.epochs, training.patience, training.min_delta)
+        self._best: dict[str, torch.Tensor] = {}
+        self._best_metrics: dict[str, float] = {}
+        self._uncommitted = False
+        self._committed_at = time.monotonic()
+        self.over = False
+
+    def report(self, metrics: dict[str, float]) -> Report:
+        """Takes the metrics of the epoch just done; the best epoch is on disk before a report says that training is over."""
+        epoch, metric = self._lane.epoch, self._lane.config.search.metric
+        if self._stopping.update(epoch, metrics[metric]):
+            self._keep(metrics)
+        ended = self._stopping.ended(epoch)
+        self.over = ended is not None
+        if self.over or time.monotonic() - self._committed_at > COMMIT_SECONDS:
+            self.commit()
+        return Report(self._lane.trial.number, epoch, metrics, time.time(), ended)
+
+    def commit(self) -> None:
+        """Writes the best epoch, if there is one that is not on disk yet."""
+        if self._folder is None or not self._uncommitted:
+            return
+        epoch = self._stopping.best_epoch or 0
+        shape, outputs = self._data.input_shape, self._data.outputs
+        checkpoint.save(self._folder, Checkpoint(self._best, self._lane.trial.config, epoch, self._best_metrics, shape, outputs))
+        self._uncommitted = False
+        self._committed_at = time.monotonic()
+
+    def discard(self) -> None:
+        """Removes the checkpoint of a trial that did not complete."""
+        if self._folder is not None:
+            checkpoint.remove(self._folder)
+
+    def _keep(self, metrics: dict[str, float]) -> None:
+        state = self._lane.model.state_dict()
+        if self._best:
+            for name, tensor in state.items():
+                self._best[name].copy_(tensor)
+        else:
+            self._best = {name: tensor.clone() for name, tensor in state.items()}
+        self._best_metrics = dict(metrics)
+        self._uncommitted = True
+
+
+def train(
+    trials: Sequence[Trial], data: Dataset, *, device: str = "auto", checkpoints: Path | None = None
+) -> Generator[list[Report], list[Command], None]:
+    """Trains trials of one shape side by side.
+
+    Yields one report per live lane after every epoch and receives one command per report, in the same order: ``Continue``,
+    ``Stop`` (frees the lane; the checkpoint stays only if the outcome is complete) or ``Refill`` (the new trial takes the lane; the
+    old one's checkpoint stays only if it had ended). A lane whose report says ``ended`` is over whatever the answer.
+    It ends when every lane is free. A trial's numbers depend on its config and seed alone, not on its neighbours.
+
+    Report metrics: ``train_loss``, ``val_loss``, ``lr`` (last step's), ``grad_norm`` (mean over the epoch's steps, before
+    clipping), ``seconds`` (of the epoch for the whole stack, with evaluation); ``train_accuracy``, ``val_accuracy``, ``val_f1_macro``
+    and, where it is searched, ``val_auroc``; or ``val_mae``, ``val_rmse`` (in the target's units) and ``val_r2``;
+    ``skipped_steps`` with fp16.
+
+    Args:
+        trials: at least one; all of one shape.
+        data: prepared; training and validation part are copied to the device.
+        device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:1``.
+        checkpoints: where ``<trial number>/`` gets the best epoch; None: nothing is written.
+
+    Raises:
+        InputError: a config does not fit the data, such as a batch larger than the training part.
+        InfrastructureError: the disk refused a checkpoint.
+    """
+    resident = Resident.of(data, pick_device(device))
+    stack = Stack(trials, resident)
+    courses = {slot: Course(stack.lane(slot), resident, checkpoints) for slot in range(len(trials))}
+    if resident.device.type == "cpu":
+        torch.set_num_threads(stack.lane(0).config.resources.cpus_per_worker)
+    while courses:
+        started = time.perf_counter()
+        found = stack.run_epoch()
+        seconds = time.perf_counter() - started
+        commands = yield [courses[slot].report({**metrics, "seconds": seconds}) for slot, metrics in found.items()]
+        for slot, command in zip(found, commands, strict=True):
+            course = courses[slot]
+            match command:
+                case Continue() if not course.over:
+                    continue
+                case Stop(outcome=Outcome.COMPLETE):
+                    course.commit()
+                case Stop():
+                    course.discard()
+                case Refill() if not course.over:
+                    course.discard()
+            if isinstance(command, Refill):
+                courses[slot] = Course(stack.put(slot, command.trial), resident, checkpoints)
+            else:
+                stack.drop(slot)
+                del courses[slot]
+
+
+def record_losses(trials: Sequence[Trial], data: Dataset, schedule: Schedule, steps: int, *, device: str = "auto") -> np.ndarray:
+    """The training loss before each optimizer step under another schedule: the same stack, step, precision and clipping.
+
+    Args:
+        trials: as in ``train``.
+        data: as in ``train``; passes over the training part are repeated as needed.
+        schedule: multiplier of the config's peak learning rate by step.
+        steps: how many to take.
+        device: as in ``train``.
+
+    Returns:
+        float32 ``[K, steps]``. After a trial's first loss that is not finite it is not trained on, and the rest of its row is NaN.
+
+    Raises:
+        InputError: a config does not fit the data.
+    """
+    resident = Resident.of(data, pick_device(device))
+    lanes = [Lane(trial, resident, schedule, steps) for trial in trials]
+    if resident.device.type == "cpu":
+        torch.set_num_threads(lanes[0].config.resources.cpus_per_worker)
+    return np.stack([lane.record(steps).numpy() for lane in lanes])
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of that name; ``auto`` is a GPU if there is one."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)

@@ -1,0 +1,68 @@
+"""Scores in torch, on the device, as scalars that have not been brought to the host."""
+
+from __future__ import annotations
+
+import torch
+
+
+def accuracy(classes: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Share of ``classes`` [n] that equal ``y`` [n]."""
+    return (classes == y).double().mean()
+
+
+def f1_macro(classes: torch.Tensor, y: torch.Tensor, outputs: int) -> torch.Tensor:
+    """Unweighted mean of the classes' F1 over the classes that occur in ``classes`` [n] or ``y`` [n].
+
+    A class that occurs but is never right has F1 0, as in scikit-learn's ``f1_score(average="macro", zero_division=0)``.
+    """
+    confusion = torch.bincount(y * outputs + classes, minlength=outputs * outputs).reshape(outputs, outputs).double()
+    occurring = confusion.sum(0) + confusion.sum(1)
+    f1 = 2.0 * confusion.diagonal() / occurring.clamp(min=1.0)
+    return f1.sum() / (occurring > 0).double().sum()
+
+
+def binary_auroc(scores: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
+    """Area under the ROC curve from ranks (Mann & Whitney, 1947); tied scores share their mean rank.
+
+    Args:
+        scores: [n], higher means more likely positive.
+        positive: [n] booleans.
+
+    Returns:
+        A scalar; NaN when only one of the two classes is present.
+    """
+    _, group, size = torch.unique(scores, return_inverse=True, return_counts=True)
+    last = size.cumsum(0).double()
+    rank = (last - (size.double() - 1.0) / 2.0)[group]
+    positives = positive.double().sum()
+    negatives = positive.numel() - positives
+    area: torch.Tensor = ((rank * positive).sum() - positives * (positives + 1.0) / 2.0) / (positives * negatives)
+    return area
+
+
+def auroc(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Area under the ROC curve of ``logits`` [n, classes]: of class 1 for two classes, else the unweighted mean of one against the rest.
+
+    Equals scikit-learn's ``roc_auc_score(multi_class="ovr", average="macro")`` on the softmax. NaN when a class is missing from ``y``.
+    """
+    scores = torch.softmax(logits.double(), 1)
+    if logits.shape[1] == 2:
+        return binary_auroc(scores[:, 1], y == 1)
+    return torch.stack([binary_auroc(scores[:, k], y == k) for k in range(logits.shape[1])]).mean()
+
+
+def mae(values: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Mean absolute error of ``values`` [n] against ``y`` [n]."""
+    return (values.double() - y.double()).abs().mean()
+
+
+def rmse(values: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Root of the mean squared error of ``values`` [n] against ``y`` [n]."""
+    return (values.double() - y.double()).square().mean().sqrt()
+
+
+def r2(values: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Share of the variance of ``y`` [n] that ``values`` [n] explain; 0 is the mean's score, and a constant ``y`` gives NaN or -inf."""
+    error = (values.double() - y.double()).square().sum()
+    spread = (y.double() - y.double().mean()).square().sum()
+    return 1.0 - error / spread

@@ -1,0 +1,75 @@
+"""Numeric precision as one object with few verbs: the step is the same in fp32, bf16 and fp16."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import nn, optim
+
+Name = Literal["fp32", "bf16", "fp16"]
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def choose(asked: Literal["auto", "fp32", "bf16", "fp16"], device: torch.device) -> tuple[Name, str]:
+    """The precision to use on this device and the sentence that says why."""
+    if asked != "auto":
+        return asked, f"{asked}: the config says so"
+    if device.type != "cuda":
+        return "fp32", "fp32: on a CPU bf16 autocast is slower than fp32 for models that train there, and its results are less exact"
+    if torch.cuda.is_bf16_supported(including_emulation=False):
+        return "bf16", "bf16: this GPU has it in hardware, and it needs no loss scaling"
+    return "fp16", "fp16 with loss scaling: this GPU has no bf16 in hardware"
+
+
+class Precision:
+    """Autocast, backward, clipping and step in one precision; master weights and optimizer state are fp32.
+
+    Args:
+        asked: the config's ``training.precision``.
+        device: where the model is.
+
+    Attributes:
+        name: what is used.
+        reason: a sentence that says why.
+        scaled: whether steps may be skipped because a scaled gradient overflowed (fp16 only).
+        skipped: how many were, as a tensor on the device.
+    """
+
+    def __init__(self, asked: Literal["auto", "fp32", "bf16", "fp16"], device: torch.device) -> None:
+        self.name, self.reason = choose(asked, device)
+        self.scaled = self.name == "fp16"
+        self.skipped = torch.zeros((), dtype=torch.int64, device=device)
+        self._device = device
+        self._scaler = torch.amp.GradScaler(device.type, enabled=self.scaled)
+
+    def autocast(self) -> torch.autocast:
+        """The context of the forward pass."""
+        return torch.autocast(self._device.type, DTYPES[self.name] if self.name != "fp32" else None, enabled=self.name != "fp32")
+
+    def backward(self, loss: torch.Tensor) -> None:
+        """Accumulates the gradients of a scalar fp32 loss, scaled when the precision needs it."""
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+
+    def clip(self, optimizer: optim.Optimizer, parameters: Sequence[nn.Parameter], largest: float | None) -> torch.Tensor:
+        """Unscales the gradients, clips their joint norm to ``largest`` (None: not at all) and returns the norm before clipping.
+
+        A norm that is not finite marks a step that ``step`` will skip when the precision is scaled; it comes back as NaN then.
+        """
+        self._scaler.unscale_(optimizer)
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        if largest is not None:
+            nn.utils.clip_grads_with_norm_(parameters, largest, norm)
+        if self.scaled:
+            overflow = ~torch.isfinite(norm)
+            self.skipped += overflow
+            norm = norm.masked_fill(overflow, torch.nan)
+        return norm
+
+    def step(self, optimizer: optim.Optimizer) -> None:
+        """One optimizer step, or none where a scaled gradient overflowed."""
+        self._scaler.step(optimizer)
+        self._scaler.update()
