@@ -112,11 +112,6 @@ class Study:
             return Stop(Outcome.COMPLETE, f"complete at epoch {report.epoch}: {report.ended}")
         return verdict
 
-    def best_of(self, number: int) -> tuple[float, int] | None:
-        """The searched metric's best finite value of an open trial so far, and its epoch; None before there is one."""
-        best = self._open[number].best
-        return None if best is None else (best.metrics[self._metric], best.epoch)
-
     def close(self, number: int, outcome: Outcome) -> None:
         """The trial ended: tell the sampler, and remember it if it is the best.
 
