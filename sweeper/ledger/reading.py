@@ -1,0 +1,76 @@
+"""Rows into records."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam, select
+
+from sweeper.ledger.codec import decode
+from sweeper.ledger.owner import Owner
+from sweeper.ledger.records import SweepRecord, SweepState, TrialRecord
+from sweeper.ledger.tables import report, sweep, trial
+from sweeper.trial import Metric, Outcome, Report, Trial
+
+SWEEPS = select(sweep).order_by(sweep.c.created, sweep.c.name)
+SWEEP = select(sweep).where(sweep.c.name == bindparam("name"))
+TRIALS = select(trial).where(trial.c.sweep == bindparam("sweep")).order_by(trial.c.number)
+TRIAL = select(trial).where(trial.c.sweep == bindparam("sweep"), trial.c.number == bindparam("number"))
+REPORTS = select(report).where(report.c.sweep == bindparam("sweep")).order_by(report.c.number, report.c.epoch)
+REPORTS_OF_TRIAL = REPORTS.where(report.c.number == bindparam("number"), report.c.epoch > bindparam("after"))
+
+
+def sweep_record(row: Any) -> SweepRecord:
+    """A row of the sweep table."""
+    owner = None
+    if row.owner_host is not None:
+        owner = Owner(row.owner_host, row.owner_pid, row.owner_machine, row.owner_start, row.owner_since, row.owner_seen)
+    return SweepRecord(
+        name=row.name,
+        space=row.space,
+        fingerprint=row.fingerprint,
+        metric=Metric(row.metric),
+        target=row.target,
+        state=SweepState(row.state),
+        epoch=row.owner_epoch,
+        owner=owner,
+        created=row.created,
+        ended=row.ended,
+        facts=decode(row.facts),
+    )
+
+
+def trial_record(row: Any) -> TrialRecord:
+    """A row of the trial table."""
+    return TrialRecord(
+        trial=Trial(row.number, row.seed, decode(row.sampled), decode(row.config), row.shape, row.block, row.sibling),
+        outcome=outcome(row.outcome),
+        reason=row.reason,
+        best_value=row.best_value,
+        best_epoch=row.best_epoch,
+        epochs=row.epochs,
+        seconds=row.seconds,
+        created=row.created,
+        ended=row.ended,
+        closed_order=row.closed_order,
+    )
+
+
+def report_of(row: Any) -> Report:
+    """A row of the report table."""
+    return Report(row.number, row.epoch, decode(row.metrics), row.at, row.ended)
+
+
+def outcome(name: str | None) -> Outcome | None:
+    """An outcome, or None for an open trial."""
+    return None if name is None else Outcome(name)
+
+
+def best_of(connection: sa.Connection, name: str, metric: Metric) -> TrialRecord | None:
+    """The complete trial with the best value; of equal ones the lowest number."""
+    value = trial.c.best_value
+    order = value.asc() if metric.direction == "minimize" else value.desc()
+    complete = TRIALS.where(trial.c.outcome == Outcome.COMPLETE, value.is_not(None)).order_by(None)
+    row = connection.execute(complete.order_by(order, trial.c.number).limit(1), {"sweep": name}).one_or_none()
+    return None if row is None else trial_record(row)
