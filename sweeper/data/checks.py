@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweeper.data.columns import Kind, kind_of, numbers
+from sweeper.data.columns import Kind, numbers
 from sweeper.errors import Problem
 
 if TYPE_CHECKING:
@@ -15,11 +15,6 @@ if TYPE_CHECKING:
     from sweeper.config.schema import Data
 
 MANY = 50  # more different texts than this in most of the rows are ids, names or prose, not categories
-
-
-def kinds_of(table: pd.DataFrame) -> dict[str, Kind | None]:
-    """The kind of every column, in order; None where there is none."""
-    return {str(name): kind_of(table[name]) for name in table}
 
 
 def array_problems(array: np.ndarray, file: str) -> list[Problem]:

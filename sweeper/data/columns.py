@@ -52,6 +52,11 @@ def kind_of(series: pd.Series[Any]) -> Kind | None:
     return kind
 
 
+def kinds_of(table: pd.DataFrame) -> dict[str, Kind | None]:
+    """The kind of every column, in order; None where there is none."""
+    return {str(name): kind_of(table[name]) for name in table}
+
+
 def _all_dates(values: Iterable[Any]) -> bool:
     """Whether every value is the text of an ISO 8601 date that exists."""
     import pandas as pd

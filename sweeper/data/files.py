@@ -6,6 +6,7 @@ import csv
 import io
 import warnings
 import zipfile
+import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ def read_csv(raw: bytes, name: str) -> pd.DataFrame:
 
     Types are pandas' own: a column of ``007`` is the number 7, an integer column with gaps is one of floats, and the texts that pandas
     reads as gaps (empty, ``NA``, ``N/A``, ``NaN``, ``null``, ``None``, ...) are gaps. A gap in a text column is a category of its own.
+    A first column without a name that counts 0, 1, 2, ... (pandas writes it) is left out: in sorted files it would tell the label.
 
     Raises:
         InputError: not such a file, or without rows.
@@ -44,7 +46,10 @@ def read_csv(raw: bytes, name: str) -> pd.DataFrame:
     if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
         mark = next(mark for mark in ";\t|" if mark in header[0])
         raise InputError.of(name, "data.source", f"one column, with {mark!r} in its name", "values separated by commas")
-    return _checked(table, name, header)
+    table = _checked(table, name, header)
+    if header[:1] == [""] and (table.iloc[:, 0] == range(len(table))).all():
+        return table.iloc[:, 1:]
+    return table
 
 
 def read_parquet(raw: bytes, name: str) -> pd.DataFrame:
@@ -77,11 +82,17 @@ def _checked(table: pd.DataFrame, name: str, header: Sequence[str]) -> pd.DataFr
     return table
 
 
-def read_npz(raw: bytes, name: str, target: str) -> tuple[np.ndarray, dict[str, pd.Series[Any]]]:
-    """The inputs, and every one-dimensional array beside them by name.
+def read_npz(raw: bytes, name: str, target: str, column: str | None = None) -> tuple[np.ndarray, dict[str, pd.Series[Any]]]:
+    """The inputs, and by name every other array that has one value per row.
 
     Inputs are the array ``x``, or the only other array when there are two: ``[n]``, ``[n, features]``, ``[n, height, width]``
     (one channel) or ``[n, channels, height, width]``.
+
+    Args:
+        raw: the file's bytes.
+        name: the file's path, for errors.
+        target: the name of the target's array.
+        column: the name of the array that divides the rows, if any.
 
     Raises:
         InputError: not such a file, arrays of objects, of different lengths, or without rows.
@@ -90,51 +101,54 @@ def read_npz(raw: bytes, name: str, target: str) -> tuple[np.ndarray, dict[str, 
 
     try:
         with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
-            arrays, problems = _load_arrays(archive, name)
-    except (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
+            arrays = _load_arrays(archive, name)
+    except (ValueError, OSError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError.of(name, "data.source", "not an npz file", "what numpy.savez(path, x=..., y=...) writes") from error
-    if problems:
-        raise InputError(problems)
-    others = [key for key in arrays if key != target]
-    key = "x" if "x" in arrays and target != "x" else others[0] if len(others) == 1 else None
-    if key is None:
-        found = f"no array 'x' among {', '.join(map(repr, arrays))}" if arrays else "the file holds no arrays"
-        raise InputError.of(name, "data.source", found, "the inputs as an array 'x'", "numpy.savez(path, x=inputs, y=labels)")
+    key = _inputs_key(arrays, name, target)
     inputs = arrays.pop(key)
-    rows = {other: array.shape[0] if array.ndim else 0 for other, array in arrays.items()}
     if inputs.ndim not in (1, 2, 3, 4) or inputs.size == 0:
         allowed = "[n, features] or [n, channels, height, width]"
         raise InputError.of(name, "data.source", f"array {key!r} has the shape {list(inputs.shape)}", allowed)
-    short = [other for other, length in rows.items() if length != len(inputs)]
-    if short:
-        raise InputError(
-            Problem(name, "data.source", f"array {other!r} has {rows[other]} rows, {key!r} has {len(inputs)}", "as many rows in each")
-            for other in short
-        )
-    single = {other: array.reshape(-1) for other, array in arrays.items() if array.size == len(inputs)}
-    wide = arrays.get(target)
-    if wide is not None and target not in single:
-        raise InputError.of(name, "data.target", f"array {target!r} has the shape {list(wide.shape)}", "one label or value per row: [n]")
-    if inputs.ndim in (1, 3):
-        inputs = inputs[:, None]
-    elif inputs.ndim == 4 and inputs.shape[1] == inputs.shape[2] > 4 and inputs.shape[3] in (1, 3):
-        hint = f"{key}.transpose(0, 3, 1, 2)"
-        raise InputError.of(
-            name, "data.source", f"images of shape {list(inputs.shape)}: channels last", "[n, channels, height, width]", hint
-        )
-    return inputs, {other: pd.Series(array, name=other) for other, array in single.items()}
+    if inputs.ndim == 4 and inputs.shape[1] == inputs.shape[2] > 4 and inputs.shape[3] in (1, 3):
+        found = f"array {key!r} has the shape {list(inputs.shape)}: channels last"
+        raise InputError.of(name, "data.source", found, "[n, channels, height, width]", f"{key}.transpose(0, 3, 1, 2)")
+    rows = {other: len(np.atleast_1d(array)) for other, array in arrays.items() if other in (target, column)}
+    unequal = [other for other, number in rows.items() if number != len(inputs)]
+    if unequal:
+        found = f"array {key!r} has {len(inputs)} rows, " + ", ".join(f"{other!r} has {rows[other]}" for other in unequal)
+        raise InputError.of(name, "data.source", found, "as many rows in each")
+    single = {other: pd.Series(array.reshape(-1), name=other) for other, array in arrays.items() if array.size == len(inputs)}
+    if target in arrays and target not in single:
+        found = f"array {target!r} has the shape {list(arrays[target].shape)}"
+        raise InputError.of(name, "data.target", found, "one label or value per row: [n]")
+    return inputs[:, None] if inputs.ndim in (1, 3) else inputs, single
 
 
-def _load_arrays(archive: Any, name: str) -> tuple[dict[str, np.ndarray], list[Problem]]:
-    """Every array of the file, and a problem for each that cannot be read without running code."""
+def _load_arrays(archive: Any, name: str) -> dict[str, np.ndarray]:
+    """Every array of the file.
+
+    Raises:
+        InputError: arrays that only running code (pickle) could bring back.
+    """
     arrays: dict[str, np.ndarray] = {}
     problems: list[Problem] = []
     for key in archive.files:
         try:
-            array = archive[key]
-        except ValueError:  # numpy's "Object arrays cannot be loaded when allow_pickle=False"
-            hint = "numpy.array(values.tolist()) usually has a plain type"
-            problems.append(Problem(name, "data.source", f"array {key!r} holds Python objects", "arrays of numbers or text", hint))
-            continue
-        arrays[key] = array
-    return arrays, problems
+            arrays[key] = archive[key]
+        except ValueError as error:
+            found = f"array {key!r} holds Python objects" if "Object arrays" in str(error) else f"array {key!r} is damaged"
+            problems.append(Problem(name, "data.source", found, "arrays of numbers or text", "numpy.array(values.tolist())"))
+    if problems:
+        raise InputError(problems)
+    return arrays
+
+
+def _inputs_key(arrays: dict[str, np.ndarray], name: str, target: str) -> str:
+    """The name of the array of inputs."""
+    others = [key for key in arrays if key != target]
+    if "x" in others:
+        return "x"
+    if len(others) != 1:
+        found = f"no array 'x' among {', '.join(map(repr, arrays))}" if arrays else "the file holds no arrays"
+        raise InputError.of(name, "data.source", found, "the inputs as an array 'x'", "numpy.savez(path, x=inputs, y=labels)")
+    return others[0]

@@ -58,20 +58,24 @@ def _numbers(target: pd.Series[Any], kind: str | None, file: str) -> Labels:
     if kind != "number":
         found = f"target {str(target.name)!r} holds {kind or target.dtype}, such as {str(target.iloc[0])!r}"
         raise InputError.of(file, "task", found, "numbers for task: regression", "task: classification")
+    return Labels(_finite(target, file), ())
+
+
+def _finite(target: pd.Series[Any], file: str) -> np.ndarray:
     values = numbers(target, "number", file)
     infinite = ~np.isfinite(values)
     if infinite.any():
         found = f"target {str(target.name)!r} is infinite in row {int(infinite.argmax()) + 1}"
         raise InputError.of(file, "data.target", found, "finite numbers")
-    return Labels(values, ())
+    return values
 
 
 def _classes(target: pd.Series[Any], kind: str | None, file: str) -> Labels:
     """A classification target."""
     name = str(target.name)
     if kind == "number":
-        floats = numbers(target, "number", file)
-        whole = bool(np.isfinite(floats).all() and (floats == np.round(floats)).all())
+        floats = _finite(target, file)
+        whole = bool((floats == np.round(floats)).all())
         distinct, y = np.unique(floats, return_inverse=True)
         if (not whole and len(distinct) > 20) or (len(distinct) > 50 and len(distinct) * 5 > len(floats)):
             found = f"target {name!r} holds {len(distinct)} different numbers in {len(floats)} rows"

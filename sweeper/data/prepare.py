@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweeper.data.checks import array_problems, column_problems, kinds_of
-from sweeper.data.columns import Kind
+from sweeper.data.checks import array_problems, column_problems
+from sweeper.data.columns import Kind, kinds_of
 from sweeper.data.dataset import Dataset, Part
+from sweeper.data.fit import fit_array, fit_table
 from sweeper.data.labels import Labels, encode, rare_classes
 from sweeper.data.preprocess import Preprocessing, Target
 from sweeper.data.selection import Selection, key_problems, select
@@ -17,6 +18,8 @@ from sweeper.data.split import Rows, split_rows
 from sweeper.errors import InputError, Problem
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sweeper.config.schema import Data
 
 
@@ -39,8 +42,7 @@ def prepare(data: Data, task: str, *, source: str = "") -> Dataset:
         raise InputError([*wrong, *error.problems]) from error
     selection = select(content, data, source, wrong)
     labels, kinds = _check(selection, data, task, content.name)
-    classes = labels.y if labels.values else None
-    rows = split_rows(data, len(labels.y), classes=classes, column=selection.column, source=source, file=content.name)
+    rows = split_rows(data, labels, selection.column, source=source, file=content.name)
     return _assemble(content, selection, labels, kinds, rows, data=data, task=task)
 
 
@@ -83,17 +85,12 @@ def _assemble(
         y = ((labels.y - target.mean) / target.scale).astype(np.float32)
     inputs = selection.inputs
     if isinstance(inputs, np.ndarray):
-        preprocessing = Preprocessing.fit(inputs[rows.train], target, scale=data.scale)
+        preprocessing = Preprocessing(fit_array(inputs[rows.train], scale=data.scale), target)
     else:
         first = inputs.iloc[rows.train]
-        hollow = [column for column, kind in kinds.items() if kind != "text" and first[column].isna().all()]
-        if hollow:
-            hint = f"drop: [{', '.join(hollow)}]"
-            raise InputError(
-                Problem(content.name, "data.drop", f"column {column!r} has no values in the training part", "a value", hint)
-                for column in hollow
-            )
-        preprocessing = Preprocessing.fit(first, target, kinds=kinds, missing=data.missing, categorical=data.categorical, scale=data.scale)
+        _refuse_hollow(first, kinds, content.name)
+        fitted = fit_table(first, kinds, missing=data.missing, categorical=data.categorical, scale=data.scale)
+        preprocessing = Preprocessing(fitted, target)
     x = preprocessing.transform(inputs, content.name)
     parts = {part: Part(x[index], y[index]) for part, index in (("train", rows.train), ("val", rows.val), ("test", rows.test))}
     return Dataset(
@@ -107,6 +104,16 @@ def _assemble(
         hash=content.hash,
         summary=_summary(content, selection, kinds, parts, target),
     )
+
+
+def _refuse_hollow(train: pd.DataFrame, kinds: dict[str, Kind], file: str) -> None:
+    """Gaps cannot be filled from a training part that has nothing else."""
+    hollow = [name for name, kind in kinds.items() if kind != "text" and train[name].isna().all()]
+    if hollow:
+        drop = f"drop: [{', '.join(hollow)}]"
+        raise InputError(
+            Problem(file, "data.drop", f"column {name!r} has no values in the training part", "a value", drop) for name in hollow
+        )
 
 
 def _summary(content: Content, selection: Selection, kinds: dict[str, Kind], parts: dict[str, Part], target: Target) -> dict[str, Any]:

@@ -75,8 +75,7 @@ def read(data: Data, source: str) -> Content:
     digest = hashlib.sha256(raw).hexdigest()
     name = str(path)
     if suffix == ".npz":
-        target = data.target or "y"
-        array, series = files.read_npz(raw, name, target)
+        array, series = files.read_npz(raw, name, data.target or "y", data.split.column)
         return Content(name, array, digest, series, "y")
     table = files.read_csv(raw, name) if suffix == ".csv" else files.read_parquet(raw, name)
     return Content(name, table, digest, {str(column): values for column, values in table.items()})
