@@ -109,20 +109,20 @@ def _read(lrs: Floats, median: Floats, start: int, window: int) -> Judgement:
     z = (before - lowest) / error if error > 0 else 0.0
     curve = tuple(smooth.tolist())
     if z < USABLE_Z:
-        sentence = f"no learning rate lowered the loss by more than its noise (z {z:.1f}, needed {USABLE_Z}): more steps or seeds, or the model does not learn"
-        return _nothing(Status.NO_USABLE_REGION, sentence, curve, z)
+        sentence = f"no learning rate lowered the loss by more than its noise (z {z:.1f}, needed {USABLE_Z})"
+        return _nothing(Status.NO_USABLE_REGION, f"{sentence}: take more steps or seeds, or the model does not learn", curve, z)
     best = float(lrs[at])
     status = Status.OK
     sentence = (
-        f"the loss falls from {before:.3g} to {lowest:.3g}, lowest at lr {best:.2g}; train with {best / 5:.2g} (a fifth of it, a rule of thumb "
-        f"for runs of about {len(lrs)} steps and more)"
+        f"the loss falls from {before:.3g} to {lowest:.3g}, lowest at lr {best:.2g}; train with {best / 5:.2g}, "
+        f"a fifth of it (a rule of thumb, for runs of about {len(lrs)} steps)"
     )
     if len(median) == len(lrs) and float(np.max(smooth[at:])) - lowest <= CLOSED_Z * error:
         status = Status.EDGE_OPEN_HIGH
-        sentence = f"the loss still falls or stays low at the highest lr, {lrs[-1]:.3g}: raise the ladder's upper end; until then the numbers are too low"
+        sentence = f"the loss is still low at the highest lr, {lrs[-1]:.3g}: raise the ladder's upper end; these numbers are too low"
     elif best / 5 < lrs[0]:
         status = Status.EDGE_OPEN_LOW
-        sentence = f"the loss is lowest at lr {best:.2g}, close to the lowest lr, {lrs[0]:.3g}: lower the ladder's lower end; until then the numbers are a guess"
+        sentence = f"the loss is lowest at lr {best:.2g}, next to the lowest, {lrs[0]:.3g}: lower the ladder's lower end; these are guesses"
     return Judgement(status, sentence, best / 5, best / 2, (best / 40, best * 2), curve, z)
 
 
