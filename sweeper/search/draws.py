@@ -9,7 +9,7 @@ from sweeper.config.files import tree_of
 from sweeper.config.space import Forbidden, Resolved, Space
 from sweeper.errors import InputError
 from sweeper.search.blocks import Blocks, Place
-from sweeper.search.keyed import contains, seed
+from sweeper.search.keyed import seed
 from sweeper.search.sampler import Sampler
 from sweeper.trial import Scalar, Trial
 
@@ -102,7 +102,7 @@ class Draws:
             default = self._space.default(seed=self._seed(place))
         except Forbidden:
             return None
-        inside = all(contains(distributions[name], value) for name, value in default.values.items())
+        inside = all(distributions[name].contains(value) for name, value in default.values.items())
         return default if inside else None
 
 

@@ -45,17 +45,6 @@ def draw(distribution: Distribution, u: float) -> Scalar:
             return options[int(u * len(options))]
 
 
-def contains(distribution: Distribution, value: Scalar) -> bool:
-    """Whether ``value`` could be drawn (``True`` is not the integer 1, and an integer is a float)."""
-    match distribution:
-        case Uniform(low, high) | Log(low, high):
-            return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-        case Int(low, high, step):
-            return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high and (value - low) % step == 0
-        case Choice(options):
-            return any(type(option) is type(value) and option == value for option in options)
-
-
 def _digest(key: tuple[int | str, ...]) -> int:
     return int.from_bytes(hashlib.sha256(json.dumps(key).encode()).digest(), "big")
 

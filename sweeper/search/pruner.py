@@ -11,8 +11,7 @@ import math
 from bisect import bisect_left, insort
 from typing import Protocol
 
-from sweeper.config.distributions import Choice, Int
-from sweeper.config.space import Leaf, Space
+from sweeper.config.space import Space
 from sweeper.trial import Continue, Direction, Metric, Outcome, Stop, Verdict
 
 MEDIAN_TRIALS = 5
@@ -175,11 +174,5 @@ def pruner_of(space: Space) -> Pruner:
 
 def _longest(space: Space) -> int:
     """Epochs may be searched themselves."""
-    epochs = [space.base.training.epochs]
-    for leaf in space.leaves:
-        match leaf:
-            case Leaf(path="training.epochs", distribution=Int(_, high)):
-                epochs.append(high)
-            case Leaf(path="training.epochs", distribution=Choice(options)):
-                epochs.extend(option for option in options if isinstance(option, int))
-    return max(epochs)
+    searched = [leaf.distribution.ends() for leaf in space.leaves if leaf.path == "training.epochs"]
+    return max([space.base.training.epochs, *(end for ends in searched for end in ends if isinstance(end, int))])

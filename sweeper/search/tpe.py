@@ -135,8 +135,8 @@ def _suggest(trial: optuna.Trial, leaf: Leaf) -> Scalar:
             return trial.suggest_float(leaf.name, low, high)
         case Log(low, high):
             return trial.suggest_float(leaf.name, low, high, log=True)
-        case Int(low, high, step, log):
-            return trial.suggest_int(leaf.name, low, _last(low, high, step), step=step, log=log)
+        case Int(low, _, step, log) as ints:
+            return trial.suggest_int(leaf.name, low, ints.ends()[-1], step=step, log=log)
         case Choice(options):
             return trial.suggest_categorical(leaf.name, options)
 
@@ -147,15 +147,10 @@ def _distribution(distribution: Distribution) -> BaseDistribution:
             return FloatDistribution(low, high)
         case Log(low, high):
             return FloatDistribution(low, high, log=True)
-        case Int(low, high, step, log):
-            return IntDistribution(low, _last(low, high, step), log=log, step=step)
+        case Int(low, _, step, log) as ints:
+            return IntDistribution(low, ints.ends()[-1], log=log, step=step)  # Optuna warns where the upper bound is not a step
         case Choice(options):
             return CategoricalDistribution(options)
-
-
-def _last(low: int, high: int, step: int) -> int:
-    """The largest value that steps from ``low`` reach; Optuna warns where ``high`` is not one."""
-    return high - (high - low) % step
 
 
 @contextmanager
