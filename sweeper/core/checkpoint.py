@@ -88,7 +88,9 @@ def remove(folder: Path) -> None:
 
 def write_into(folder: Path, checkpoint: Checkpoint) -> None:
     """Writes the two files of a checkpoint into an existing folder."""
-    tensors = tensor_bytes({name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.state.items()})
+    tensors = tensor_bytes(
+        {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in checkpoint.state.items()}
+    )
     meta = {
         "format": FORMAT,
         "epoch": checkpoint.epoch,

@@ -43,12 +43,13 @@ def binary_auroc(scores: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
 def auroc(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """Area under the ROC curve of ``logits`` [n, classes]: of class 1 for two classes, else the unweighted mean of one against the rest.
 
-    Equals scikit-learn's ``roc_auc_score(multi_class="ovr", average="macro")`` on the softmax. NaN when a class is missing from ``y``.
+    Equals scikit-learn's ``roc_auc_score(multi_class="ovr", average="macro")`` on the softmax. A class that is
+    missing from ``y`` is left out of the mean; NaN when that leaves none.
     """
     scores = torch.softmax(logits.double(), 1)
     if logits.shape[1] == 2:
         return binary_auroc(scores[:, 1], y == 1)
-    return torch.stack([binary_auroc(scores[:, k], y == k) for k in range(logits.shape[1])]).mean()
+    return torch.stack([binary_auroc(scores[:, k], y == k) for k in range(logits.shape[1])]).nanmean()
 
 
 def mae(values: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -62,7 +63,11 @@ def rmse(values: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 
 def r2(values: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Share of the variance of ``y`` [n] that ``values`` [n] explain; 0 is the mean's score, and a constant ``y`` gives NaN or -inf."""
+    """Share of the variance of ``y`` [n] that ``values`` [n] explain; 0 is the mean's score.
+
+    Where ``y`` is constant: 1 if it is hit exactly, else 0, as in scikit-learn's ``r2_score``.
+    """
     error = (values.double() - y.double()).square().sum()
     spread = (y.double() - y.double().mean()).square().sum()
-    return 1.0 - error / spread
+    constant = torch.where(error == 0, 1.0, torch.where(error.isfinite(), 0.0, torch.nan))
+    return torch.where(spread == 0, constant, 1.0 - error / spread)

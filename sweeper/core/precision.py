@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from torch import nn, optim
+from torch import optim
 
 Name = Literal["fp32", "bf16", "fp16"]
 
@@ -53,16 +52,20 @@ class Precision:
         """Accumulates the gradients of a scalar fp32 loss, scaled when the precision needs it."""
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
-    def clip(self, optimizer: optim.Optimizer, parameters: Sequence[nn.Parameter], largest: float | None) -> torch.Tensor:
-        """Unscales the gradients, clips their joint norm to ``largest`` (None: not at all) and returns the norm before clipping.
+    def clip(self, optimizer: optim.Optimizer, gradient: torch.Tensor, largest: float | None) -> torch.Tensor:
+        """Unscales the gradient of all parameters, clips its norm and returns the norm before clipping.
+
+        Args:
+            optimizer: which steps next.
+            gradient: ``[n]``; changed in place.
+            largest: norm; None: no clipping.
 
         A norm that is not finite marks a step that ``step`` will skip when the precision is scaled; it comes back as NaN then.
         """
         self._scaler.unscale_(optimizer)
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        norm = nn.utils.get_total_norm(gradients)
+        norm: torch.Tensor = torch.linalg.vector_norm(gradient)
         if largest is not None:
-            nn.utils.clip_grads_with_norm_(parameters, largest, norm)
+            gradient *= (largest / (norm + 1e-6)).clamp(max=1.0)
         if self.scaled:
             overflow = ~torch.isfinite(norm)
             self.skipped += overflow

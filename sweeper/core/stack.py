@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import torch
 
-from sweeper.config.schema import Config
+from sweeper.config.files import config_from_tree
 from sweeper.core import init, models, optim, schedule, seeds
 from sweeper.core.batches import Plan, Resident, Rows, in_order
 from sweeper.core.evaluate import outputs_of, scores, task_loss
+from sweeper.core.flat import Flat
 from sweeper.core.precision import Precision
 from sweeper.core.rate import Rate
 from sweeper.core.schedule import Schedule
@@ -30,7 +31,7 @@ class Lane:
     """
 
     def __init__(self, trial: Trial, data: Resident, rates: Schedule | None = None, steps: int | None = None) -> None:
-        config = Config.model_validate(trial.config)
+        config = config_from_tree(trial.config)
         self.trial = trial
         self.config = config
         self.plan = Plan.of(config, len(data.train))
@@ -39,11 +40,11 @@ class Lane:
             self.model = models.build(config.model, data.input_shape, data.outputs)
         init.initialise(self.model, config.model.activation, seeds.generator(trial.seed, seeds.Stream.INIT))
         self.model.to(data.device)
-        self.optimizer = optim.build(config.optimizer, self.model)
+        self._flat = Flat(self.model)
+        self.optimizer = optim.build(config.optimizer, self._flat)
         self.precision = Precision(config.training.precision, data.device)
         horizon = steps or config.training.epochs * self.plan.steps
         self._rate = Rate(self.optimizer, rates or schedule.build(config.schedule, horizon), horizon, self.precision)
-        self._parameters = list(self.model.parameters())
         self._data = data
 
     def step(self, batch: Rows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -53,12 +54,12 @@ class Lane:
             The outputs ``[n, outputs]`` and the loss before the step, and the gradient's norm before clipping.
         """
         self._rate.apply()
-        self.optimizer.zero_grad()
+        self._flat.gradient.zero_()
         with self.precision.autocast():
             outputs = self.model(batch.x)
         loss = task_loss(outputs, batch.y, self._data.task, self.config.training.label_smoothing)
         self.precision.backward(loss)
-        norm = self.precision.clip(self.optimizer, self._parameters, self.config.training.clip_norm)
+        norm = self.precision.clip(self.optimizer, self._flat.gradient, self.config.training.clip_norm)
         self.precision.step(self.optimizer)
         return outputs.detach(), loss.detach(), norm
 

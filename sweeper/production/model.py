@@ -1,0 +1,168 @@
+"""A trained model in production: rows in, labels or values out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import torch
+from torch import nn
+
+from sweeper.config.files import config_from_tree, dump_config
+from sweeper.config.schema import Config
+from sweeper.core import checkpoint, models
+from sweeper.core.batches import Rows
+from sweeper.core.evaluate import evaluate, outputs_of
+from sweeper.core.loop import pick_device
+from sweeper.data.dataset import Dataset
+from sweeper.data.preprocess import Preprocessing
+from sweeper.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Table: TypeAlias = "pd.DataFrame | np.ndarray"
+
+CONFIG = "config.yaml"
+PREPROCESSING = "preprocessing.json"
+
+
+class Model:
+    """A network with the preprocessing it was trained with.
+
+    Args:
+        net: on ``device``.
+        preprocessing: raw rows to inputs, and outputs to labels or values.
+        config: what it was trained with.
+        device: where rows are computed.
+    """
+
+    def __init__(self, net: nn.Module, preprocessing: Preprocessing, config: Config, device: torch.device) -> None:
+        self.net = net
+        self.preprocessing = preprocessing
+        self.config = config
+        self._device = device
+
+    def outputs(self, table: Table) -> np.ndarray:
+        """The network's float32 outputs: logits ``[n, classes]``, or standardised values ``[n, 1]``.
+
+        Args:
+            table: raw rows as in training: a table with the input columns, or an array ``[n, ...]``.
+
+        Raises:
+            InputError: the rows are not like those of training.
+        """
+        x = torch.as_tensor(self.preprocessing.transform(table)).to(self._device)
+        return outputs_of(self.net, x).cpu().numpy() if len(x) else np.empty((0, self._width()), np.float32)
+
+    def predict(self, table: Table) -> np.ndarray:
+        """The most likely label of each row ``[n]``, or its value in the target's own unit ``[n]``.
+
+        Args:
+            table: as for ``outputs``.
+
+        Raises:
+            InputError: the rows are not like those of training.
+        """
+        outputs = self.outputs(table)
+        return self.preprocessing.decode(outputs.argmax(1) if self.config.task == "classification" else outputs)
+
+    def predict_proba(self, table: Table) -> np.ndarray:
+        """The classes' probabilities, float64 ``[n, classes]`` in the order of the labels; rows sum to 1.
+
+        Args:
+            table: as for ``outputs``.
+
+        Raises:
+            InputError: a regression model has no classes, or the rows are not like those of training.
+        """
+        if self.config.task != "classification":
+            raise InputError.of("predict_proba", "task", self.config.task, "classification", "use predict: it gives values")
+        return torch.softmax(torch.as_tensor(self.outputs(table)).double(), 1).numpy()
+
+    def _width(self) -> int:
+        return len(self.preprocessing.target.values) or 1
+
+
+def export(checkpoint_folder: Path, data: Dataset, config: Config, out: Path) -> None:
+    """Turns a trial's checkpoint into a model folder: ``model.safetensors``, ``checkpoint.json``, ``config.yaml``, ``preprocessing.json``.
+
+    Args:
+        checkpoint_folder: what the core committed.
+        data: what it was trained on.
+        config: what it was trained with.
+        out: the model folder; it appears whole or not at all, in place of an older one.
+
+    Raises:
+        InputError: the checkpoint is damaged.
+        InfrastructureError: the disk refused.
+    """
+    found = checkpoint.load(checkpoint_folder)
+
+    def write(folder: Path) -> None:
+        checkpoint.write_into(folder, found)
+        (folder / CONFIG).write_text(dump_config(config), encoding="utf-8")
+        (folder / PREPROCESSING).write_text(json.dumps(data.preprocessing.to_json(), indent=1) + "\n", encoding="utf-8")
+
+    checkpoint.write_folder(out, write)
+
+
+def load_model(path: str | Path, *, device: str = "cpu") -> Model:
+    """Loads an exported model.
+
+    Args:
+        path: a model folder, or a folder that holds it as ``model``, such as ``runs/mlp``.
+        device: where rows are computed: ``cpu``, ``cuda`` or ``auto``.
+
+    Raises:
+        InputError: there is no model, or it is damaged.
+    """
+    folder = checkpoint.resolve(_model_folder(Path(path)))
+    found = checkpoint.load(folder)
+    config = config_from_tree(found.config)
+    target = pick_device(device)
+    net = models.build(config.model, found.input_shape, found.outputs)
+    try:
+        net.load_state_dict(dict(found.state))
+    except RuntimeError as error:
+        raise InputError.of(str(folder), "model", f"the tensors are not those of this config: {error}", "", "export it again") from error
+    return Model(net.to(target).eval(), _preprocessing(folder / PREPROCESSING), config, target)
+
+
+def evaluate_test(model_dir: str | Path, data: Dataset, *, device: str = "cpu") -> dict[str, float]:
+    """Loss and scores of an exported model on the test part: for the winner, once.
+
+    Args:
+        model_dir: as for ``load_model``.
+        data: prepared as in training.
+        device: as for ``load_model``.
+
+    Returns:
+        ``loss`` and ``accuracy``, ``f1_macro``, ``auroc``, or ``mae``, ``rmse`` (in the target's own unit), ``r2``.
+
+    Raises:
+        InputError: there is no model, or it is damaged.
+    """
+    model = load_model(model_dir, device=device)
+    return test_scores(model.net, data, pick_device(device))
+
+
+def test_scores(net: nn.Module, data: Dataset, device: torch.device) -> dict[str, float]:
+    """Loss and scores of a network on the test part."""
+    return evaluate(net, Rows.of(data.test, device), data.task, target_scale=data.target_scale, auroc=True)
+
+
+def _model_folder(path: Path) -> Path:
+    inside = path / "model"
+    return inside if not (path / checkpoint.META).exists() and inside.is_dir() else path
+
+
+def _preprocessing(path: Path) -> Preprocessing:
+    try:
+        return Preprocessing.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise InputError.of(str(path.parent), "", f"{path.name} is missing", "", "export the model again") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError.of(str(path), "", f"damaged: {error}", "", "export the model again") from error
