@@ -16,10 +16,16 @@ from sweeper.trial import Metric
 Activation: TypeAlias = Literal["relu", "gelu", "silu", "tanh", "leaky_relu", "elu"]
 
 
+SOURCES = ("digits", "breast_cancer", "wine", "diabetes")
+"""Data sets that ship with scikit-learn; ``data.source`` is one of them or a file."""
+SOURCE_SUFFIXES = (".csv", ".parquet", ".npz")
+"""Kinds of data files, by the end of their name."""
+
+
 class Node(BaseModel):
     """A mapping of the file: unknown keys are errors, nothing is coerced, nothing changes later."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def per_lane(default: Any, *, description: str, **bounds: Any) -> Any:
@@ -32,7 +38,8 @@ class Split(Node):
 
     by: Literal["random", "group", "time"] = Field(
         "random",
-        description="random (stratified by label for classification), group (a group never straddles two parts) or time (oldest rows train, newest test)",
+        description="random (stratified by label for classification), group (a group never straddles two parts) "
+        "or time (oldest rows train, newest test)",
     )
     column: str | None = Field(None, description="the group or time column")
 
@@ -48,7 +55,7 @@ class Data(Node):
     scale: Literal["standard", "minmax", "none"] = Field("standard", description="scaling of numeric columns")
     val_fraction: float = Field(0.2, gt=0, lt=1, description="share of all rows used for validation")
     test_fraction: float = Field(0.2, gt=0, lt=1, description="share of all rows kept for the one test of the winner")
-    seed: int = Field(0, ge=0, description="fixes the split")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="fixes the split")
     split: Split = Split()
 
 
@@ -120,9 +127,11 @@ class Training(Node):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="auto picks by hardware and says why")
     clip_norm: float | None = per_lane(1.0, gt=0, description="largest gradient norm; null: no clipping")
     label_smoothing: float = per_lane(0.0, ge=0, lt=1, description="classification only; never part of val_loss")
-    patience: int | None = Field(8, ge=1, description="epochs without an improvement of more than min_delta before training stops; null: never")
+    patience: int | None = Field(
+        8, ge=1, description="epochs without an improvement of more than min_delta before training stops; null: never"
+    )
     min_delta: float = per_lane(1e-3, ge=0, description="what counts as an improvement for patience")
-    seed: int = per_lane(0, ge=0, description="initialisation, data order and dropout; drawn per trial in a sweep")
+    seed: int = per_lane(0, ge=0, le=2**63 - 1, description="initialisation, data order and dropout; drawn per trial in a sweep")
 
 
 class Search(Node):
@@ -137,7 +146,7 @@ class Search(Node):
     grace_epochs: int = Field(2, ge=1, description="no trial is pruned before this epoch")
     reduction: int = Field(3, ge=2, le=100, description="asha keeps the best 1/reduction at each rung")
     metric: Metric = Field(Metric.VAL_LOSS, strict=False)
-    seed: int = Field(0, ge=0, description="fixes the configs")
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="fixes the configs")
 
 
 class Resources(Node):

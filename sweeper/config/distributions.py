@@ -1,0 +1,132 @@
+"""What a leaf may be drawn from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from sweeper.trial import Scalar
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """A number between two bounds, both inclusive, every value equally likely."""
+
+    low: float
+    high: float
+
+    def contains(self, value: Scalar) -> bool:
+        """Whether the value can be drawn."""
+        return _number(value) and self.low <= float(value) <= self.high  # type: ignore[arg-type]
+
+    def middle(self) -> float:
+        """The value in the middle."""
+        return self.low + (self.high - self.low) / 2
+
+    def ends(self) -> tuple[float, ...]:
+        """The extreme values."""
+        return (self.low, self.high)
+
+    def tree(self) -> dict[str, Any]:
+        """As it is written in a space."""
+        return {"uniform": [self.low, self.high]}
+
+
+@dataclass(frozen=True)
+class Log:
+    """A number between two positive bounds, both inclusive, every order of magnitude equally likely."""
+
+    low: float
+    high: float
+
+    def contains(self, value: Scalar) -> bool:
+        """Whether the value can be drawn."""
+        return _number(value) and self.low <= float(value) <= self.high  # type: ignore[arg-type]
+
+    def middle(self) -> float:
+        """The geometric mean of the bounds."""
+        return min(max(math.exp((math.log(self.low) + math.log(self.high)) / 2), self.low), self.high)
+
+    def ends(self) -> tuple[float, ...]:
+        """The extreme values."""
+        return (self.low, self.high)
+
+    def tree(self) -> dict[str, Any]:
+        """As it is written in a space."""
+        return {"log": [self.low, self.high]}
+
+
+@dataclass(frozen=True)
+class Int:
+    """A whole number between two bounds, both inclusive; every ``step``-th from ``low``, or evenly in its logarithm."""
+
+    low: int
+    high: int
+    step: int = 1
+    log: bool = False
+
+    def contains(self, value: Scalar) -> bool:
+        """Whether the value can be drawn."""
+        return isinstance(value, int) and not isinstance(value, bool) and value in range(self.low, self.high + 1, self.step)
+
+    def middle(self) -> int:
+        """The drawable value nearest to the (geometric) middle."""
+        if self.log:
+            return min(max(round(math.sqrt(self.low * self.high)), self.low), self.high)
+        values = range(self.low, self.high + 1, self.step)
+        return values[(len(values) - 1) // 2]
+
+    def ends(self) -> tuple[int, ...]:
+        """The extreme values."""
+        return (self.low, range(self.low, self.high + 1, self.step)[-1])
+
+    def tree(self) -> dict[str, Any]:
+        """As it is written in a space."""
+        tree: dict[str, Any] = {"int": [self.low, self.high]}
+        if self.log:
+            tree["log"] = True
+        if self.step != 1:
+            tree["step"] = self.step
+        return tree
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several values, every one equally likely."""
+
+    options: tuple[Scalar, ...]
+
+    def contains(self, value: Scalar) -> bool:
+        """Whether the value can be drawn; ``true`` is not 1."""
+        return any(type(value) is type(option) and value == option for option in self.options)
+
+    def middle(self) -> Scalar:
+        """The first option: there is no middle."""
+        return self.options[0]
+
+    def ends(self) -> tuple[Scalar, ...]:
+        """Every option."""
+        return self.options
+
+    def tree(self) -> dict[str, Any]:
+        """As it is written in a space."""
+        return {"choice": list(self.options)}
+
+
+Distribution: TypeAlias = Uniform | Log | Int | Choice
+
+
+def values(distribution: Distribution) -> tuple[Scalar, ...] | range | None:
+    """All values that can be drawn, or None when they cannot be counted."""
+    match distribution:
+        case Choice(options):
+            return options
+        case Int(low, high, step, _):
+            return range(low, high + 1, step)
+        case _:
+            return None
+
+
+def _number(value: Scalar) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,105 @@
+"""``--set key=value``: one more line for the file, written on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any
+
+from sweeper.config import keys, nearest
+from sweeper.config.located import Located
+from sweeper.config.schema import Config
+from sweeper.config.strict_yaml import Document, KeyPath, load_value
+from sweeper.errors import InputError
+
+
+def apply(document: Document, overrides: Sequence[str]) -> Located:
+    """The document with every ``key=value`` written into it, later ones over earlier ones.
+
+    Problems with a key or a value are noted, not raised, so that they are told together with the file's.
+    """
+    located = Located(document.source, deepcopy(document.data), dict(document.positions))
+    for override in overrides:
+        _apply(located, override)
+    return located
+
+
+def _apply(located: Located, override: str) -> None:
+    option = f"--set {override}"
+    name, equals, text = override.partition("=")
+    path = tuple(name.strip().split("."))
+    located.options[(option,)] = option  # problems of the option itself are found under this name
+    if not equals or not name.strip():
+        located.problem((), "no key=value", "", "write  --set training.epochs=10", at=(option,))
+        return
+    try:
+        value = load_value(text, option)
+    except InputError as error:
+        located.problems.extend(error.problems)
+        return
+    places = _places(located.tree, path, value)
+    if isinstance(places, str):
+        located.problem(path, f'unknown key "{name.strip()}"', "", places, at=(option,))
+        return
+    for place, placed in places:
+        located.written(place, placed, option)
+
+
+def _places(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> list[tuple[KeyPath, Any]] | str:
+    """Where the value goes, and what is put there; a hint when the schema has no such key."""
+    section, rest = path[0], path[1:]
+    if section not in Config.model_fields:
+        return _unknown(section, Config.model_fields)
+    if not rest:
+        return [(path, value)]
+    if section not in keys.SEARCHED:
+        return _plain_place(path, value)
+    there = tree.get(section)
+    if isinstance(there, dict) and isinstance(there.get("choice"), list):
+        return _choice_places(section, there["choice"], rest, value)
+    names = [name for node in keys.members(section).values() for name in node.model_fields]
+    if len(rest) > 1 or rest[0] not in names:
+        return _unknown(".".join(path), [f"{section}.{name}" for name in names])
+    return [(path, value)]
+
+
+def _plain_place(path: tuple[str, ...], value: Any) -> list[tuple[KeyPath, Any]] | str:
+    node: keys.NodeType | None = Config
+    for depth, part in enumerate(path):
+        if node is None:
+            return f'"{".".join(path[:depth])}" has no keys below it'
+        if part not in node.model_fields:
+            prefix = ".".join(path[:depth])
+            return _unknown(".".join(path[: depth + 1]), [f"{prefix}.{name}" for name in node.model_fields])
+        node = keys.mapping(node, part)
+    return [(path, value)]
+
+
+def _choice_places(section: str, options: list[Any], rest: tuple[str, ...], value: Any) -> list[tuple[KeyPath, Any]] | str:
+    """Into each sub-tree that knows the key; setting the tag (``optimizer.name=sgd``) keeps the sub-tree of that name only."""
+    family = keys.family(Config, section)
+    members = keys.members(section)
+    nodes: list[keys.NodeType | None] = []
+    for option in options:
+        tag = "" if family is None or not isinstance(option, dict) else option.get(family.tag, family.default)
+        nodes.append(members.get(tag) if isinstance(tag, str) else None)
+    if family is not None and rest == (family.tag,):
+        kept = [option for option in options if isinstance(option, dict) and option.get(family.tag, family.default) == value]
+        if not kept:
+            named = [str(option.get(family.tag, family.default)) for option in options if isinstance(option, dict)]
+            return f"none of the choices of {section} has {family.tag}: {keys.show(value)}; there are {', '.join(named)}"
+        return [((section,), kept[0] if len(kept) == 1 else {"choice": kept})]
+    labelled = len(rest) == 2 and family is not None
+    name = rest[-1]
+    places: list[tuple[KeyPath, Any]] = []
+    for index, (option, node) in enumerate(zip(options, nodes, strict=True)):
+        wanted = not labelled or (family is not None and isinstance(option, dict) and option.get(family.tag, family.default) == rest[0])
+        if node is not None and wanted and name in node.model_fields and len(rest) <= 2:
+            places.append(((section, "choice", index, name), value))
+    known = [f"{section}.{name}" for node in nodes if node is not None for name in node.model_fields]
+    return places or _unknown(".".join((section, *rest)), known)
+
+
+def _unknown(name: str, known: Any) -> str:
+    known = list(dict.fromkeys(known))
+    return nearest.hint(name, known) or f"known keys: {', '.join(known)}"

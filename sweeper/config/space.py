@@ -1,0 +1,125 @@
+"""A space: a config in which some leaves are distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sweeper.config import counting, vetting
+from sweeper.config.files import flat, tree_of
+from sweeper.config.overrides import apply
+from sweeper.config.plan import Leaf, Plan, Slot, order
+from sweeper.config.read import read
+from sweeper.config.resolve import Forbidden, Resolved, Suggest, digest, resolve, structure
+from sweeper.config.schema import Config
+from sweeper.config.strict_yaml import Document, dump, load, read_text
+from sweeper.trial import Scalar
+
+__all__ = ["Forbidden", "Leaf", "Resolved", "Space", "Suggest"]
+
+_NOT_IDENTITY = ("search.trials", "search.budget", "resources")
+
+
+@dataclass(frozen=True)
+class Space:
+    """A config in which some leaves are distributions.
+
+    Attributes:
+        name: the sweep's default name.
+        source: the file, for messages.
+        text: the YAML after ``--set``; ``Space.parse(text, source)`` gives an equal space.
+        base: the default config.
+        leaves: what is drawn, in drawing order: what fixes the shape first, parents of ``when`` before children.
+    """
+
+    name: str
+    source: str
+    text: str
+    base: Config
+    leaves: tuple[Leaf, ...]
+    _plan: Plan = field(repr=False)
+
+    @classmethod
+    def load(cls, path: Path, overrides: Sequence[str] = ()) -> Space:
+        """Read a space file, with each ``key=value`` of ``overrides`` written into it.
+
+        Raises:
+            InputError: every problem of the file and the overrides.
+        """
+        return cls.parse(read_text(path), str(path), overrides)
+
+    @classmethod
+    def parse(cls, text: str, source: str, overrides: Sequence[str] = ()) -> Space:
+        """Read a space from text, with each ``key=value`` of ``overrides`` written into it.
+
+        Raises:
+            InputError: every problem of the text and the overrides.
+        """
+        document: Document = load(text, source)
+        located = apply(document, overrides)
+        plan = read(located)
+        slots, _ = order(plan.slots)
+        plan = Plan(plan.sections, tuple(slots), plan.forbid, plan.rest)
+        base = vetting.vet(located, plan)
+        return cls(
+            name=base.name,
+            source=source,
+            text=dump(located.tree) if overrides else text,
+            base=base,
+            leaves=tuple(slot.leaf for slot in slots),
+            _plan=plan,
+        )
+
+    def resolve(self, suggest: Suggest, *, seed: int) -> Resolved:
+        """Draw one config: ``suggest`` is asked for each active leaf, those that fix the shape first.
+
+        Args:
+            suggest: gives a value of the leaf's distribution.
+            seed: becomes ``training.seed``.
+
+        Raises:
+            Forbidden: the combination is never tried.
+            ValueError: ``suggest`` gave a value outside the distribution.
+        """
+        return resolve(self._plan, suggest, seed)
+
+    def structure(self, suggest: Suggest) -> dict[str, Scalar]:
+        """Draw only the leaves that fix the shape.
+
+        Raises:
+            Forbidden: these values alone are forbidden.
+        """
+        return structure(self._plan, suggest).values
+
+    def default(self, *, seed: int) -> Resolved:
+        """The default config, with every active leaf's default as its drawn value."""
+        return resolve(self._plan, vetting.defaults(self._plan), seed)
+
+    def identity(self) -> dict[str, Any]:
+        """Every key but ``search.trials``, ``search.budget`` and ``resources``; two spaces are the same sweep iff these are equal."""
+        tree = {name: value for name, value in tree_of(self.base).items() if name not in self._plan.sections}
+        out: dict[str, Any] = flat(tree)
+        out["forbid"] = [{condition.path: condition.tree() for condition in rule} for rule in self._plan.forbid]
+        for name, section in self._plan.sections.items():
+            for label, fixed in section.fixed.items():
+                prefix = f"{name}.{label}" if label else name
+                out.update({f"{prefix}.{key}": value for key, value in fixed.items()})
+        out.update({slot.leaf.name: _written(slot) for slot in self._plan.slots})
+        return {key: out[key] for key in sorted(out) if not any(key == name or key.startswith(f"{name}.") for name in _NOT_IDENTITY)}
+
+    def fingerprint(self) -> str:
+        """The sha256 of the identity, as hex."""
+        return digest(self.identity())
+
+    def combinations(self) -> int | None:
+        """How many distinct configs can be drawn; None when they are infinitely many, or too many to count one by one."""
+        return counting.count(self._plan)
+
+
+def _written(slot: Slot) -> dict[str, Any]:
+    tree = {**slot.leaf.distribution.tree(), "default": slot.default}
+    if slot.when:
+        tree["when"] = {condition.path: condition.tree() for condition in slot.when}
+    return tree

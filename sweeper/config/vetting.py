@@ -1,0 +1,133 @@
+"""What can only be judged once a space can be drawn from: its default, its corners, and what its rules leave over."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from itertools import chain
+
+from sweeper.config import counting
+from sweeper.config.checks import conflicts
+from sweeper.config.distributions import Choice, Int, Log, Uniform
+from sweeper.config.located import Located
+from sweeper.config.plan import Leaf, Plan, Slot
+from sweeper.config.resolve import Draw, Forbidden, Suggest, resolve
+from sweeper.config.schema import Config
+from sweeper.trial import Scalar
+
+_DRAWS = 1000
+
+
+def vet(located: Located, plan: Plan) -> Config:
+    """Check a plan as a whole and return its default config.
+
+    Raises:
+        InputError: keys that do not go together, rules that forbid everything, a default that is forbidden.
+    """
+    for config in chain([_draw(plan, defaults(plan))], corners(plan)):
+        for conflict in conflicts(config):
+            path = _place(plan, conflict.path, config)
+            located.problem(path, conflict.found, conflict.allowed, conflict.hint)
+    _grace(located, plan)
+    located.check()
+    try:
+        return resolve(plan, defaults(plan), None).config
+    except Forbidden as forbidden:
+        _forbidden_default(located, plan, str(forbidden))
+        located.check()
+        raise
+
+
+def defaults(plan: Plan) -> Suggest:
+    """Answers every leaf with its default."""
+    by_name = {slot.leaf.name: slot.default for slot in plan.slots}
+    return lambda leaf: by_name[leaf.name]
+
+
+def corners(plan: Plan) -> Iterator[Config]:
+    """Configs that together use every option and every bound; those that a rule forbids are left out."""
+    trees = max((len(slot.leaf.distribution.ends()) for slot in plan.slots if not slot.key), default=1)
+    leaves = max((len(slot.leaf.distribution.ends()) for slot in plan.slots if slot.key), default=1)
+    for corner in range(trees * leaves):
+
+        def suggest(leaf: Leaf, corner: int = corner) -> Scalar:
+            ends = leaf.distribution.ends()
+            return ends[(corner // trees if "." in leaf.path else corner) % len(ends)]
+
+        try:
+            yield _draw(plan, suggest, rules=True)
+        except Forbidden:
+            continue
+
+
+def sample(rng: random.Random) -> Suggest:
+    """Answers every leaf with a random value."""
+
+    def suggest(leaf: Leaf) -> Scalar:
+        match leaf.distribution:
+            case Choice(options):
+                return rng.choice(options)
+            case Int(low, high, step, _):
+                return rng.randrange(low, high + 1, step)
+            case Uniform(low, high) | Log(low, high):
+                return rng.uniform(low, high)
+
+    return suggest
+
+
+def _draw(plan: Plan, suggest: Suggest, *, rules: bool = False) -> Config:
+    """A config whose keys may not go together."""
+    draw = Draw(plan)
+    for slot in plan.slots:
+        if draw.active(slot):
+            draw.take(slot, suggest(slot.leaf))
+    if rules:
+        draw.check_forbidden()
+    return Config.model_validate({**plan.rest, **draw.sections})
+
+
+def _place(plan: Plan, path: tuple[str | int, ...], config: Config) -> tuple[str | int, ...]:
+    """Where the key of a config stands in the file, which may be inside a choice of sub-trees."""
+    section = str(path[0])
+    slot = next((slot for slot in plan.slots if slot.section == section and not slot.key), None)
+    if slot is None:
+        return path
+    labels = slot.leaf.distribution.ends()
+    node = getattr(config, section)
+    tags = [index for index, label in enumerate(labels) if label in (getattr(node, "name", None), getattr(node, "family", None))]
+    return (section, "choice", tags[0], *path[1:]) if tags else (section,)
+
+
+def _grace(located: Located, plan: Plan) -> None:
+    """A grace period longer than every trial means that nothing is ever pruned."""
+    config = _draw(plan, defaults(plan))
+    most = max(chain([config.training.epochs], (corner.training.epochs for corner in corners(plan))))
+    grace = config.search.grace_epochs
+    if config.search.pruner != "none" and grace > most:
+        found = f"grace_epochs {grace} is more than the {most} epochs of a trial: nothing would be pruned"
+        located.problem(
+            ("search", "grace_epochs"), found, f"a whole number from 1 to {most}", f"write grace_epochs: {min(2, most)}, or pruner: none"
+        )
+
+
+def _forbidden_default(located: Located, plan: Plan, sentence: str) -> None:
+    """The default config is forbidden: say whether anything else is left."""
+    count = counting.count(plan)
+    if count == 0 or (count is None and not _any_allowed(plan)):
+        located.problem(("forbid",), "the rules forbid every combination", "rules that leave something to try", "delete or narrow a rule")
+        return
+    open_slots: list[Slot] = [slot for slot in plan.slots if slot.key]
+    names = ", ".join(slot.leaf.path for slot in open_slots) or "a leaf"
+    found = f"the default config is {sentence}"
+    located.problem(("forbid",), found, "a default config that may be tried", f"give another default: to one of {names}")
+
+
+def _any_allowed(plan: Plan) -> bool:
+    rng = random.Random(0)  # noqa: S311 - not for secrets: the same file gets the same verdict
+    for _ in range(_DRAWS):
+        try:
+            resolve(plan, sample(rng), None)
+        except Forbidden:
+            continue
+        return True
+    return False
