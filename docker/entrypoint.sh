@@ -1,0 +1,9 @@
+#!/bin/sh
+# Runs a command. DB_PASSWORD_FILE, if set, names a secret: it is put where libpq looks for passwords, in a file that only
+# this user reads, so that it stands in no URL, no environment and no process line.
+set -eu
+if [ -n "${DB_PASSWORD_FILE:-}" ]; then
+    export PGPASSFILE="${HOME}/.pgpass"
+    (umask 077 && printf '*:*:*:*:%s\n' "$(cat "$DB_PASSWORD_FILE")" >"$PGPASSFILE")
+fi
+exec "$@"
