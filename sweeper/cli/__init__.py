@@ -1,1 +1,37 @@
 """Commands: parse, call, print."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+INTERRUPTED = 130
+TERMINATED = 143
+
+
+class Terminated(BaseException):
+    """SIGTERM, raised in the main thread so that everything open is closed on the way out."""
+
+
+def main() -> None:
+    """The ``sweeper`` command. Every foreseen error is a sentence on stderr and an exit code, never a traceback."""
+    from sweeper.cli.commands import cli
+    from sweeper.errors import SweeperError
+
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        cli()
+    except SweeperError as error:
+        print(f"sweeper: {error}" if "\n" not in str(error) else str(error), file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except Terminated:
+        print("terminated; the same command goes on from here", file=sys.stderr)
+        sys.exit(TERMINATED)
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise Terminated

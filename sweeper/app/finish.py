@@ -1,0 +1,78 @@
+"""The end of a sweep: the winner, its one test, its model and its file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweeper.app.home import Home
+from sweeper.config.files import config_from_tree, dump_config
+from sweeper.config.schema import Config
+from sweeper.atomic import replace_text
+from sweeper.ledger.records import SweepRecord, SweepState, TrialRecord
+from sweeper.ledger.store import Ledger
+from sweeper.ledger.writer import Writer
+from sweeper.trial import Outcome
+
+if TYPE_CHECKING:
+    from sweeper.data.dataset import Dataset
+
+
+def close(home: Home, ledger: Ledger, writer: Writer, data: Dataset) -> None:
+    """End a sweep in which nothing is left to train. Safe to repeat after a crash."""
+    state = ledger.known(writer.sweep).state
+    if state is SweepState.CANCELLING:
+        writer.close_open(Outcome.CANCELLED, "cancelled before it was trained")
+    if state is not SweepState.BROKEN:
+        crown(home, ledger, writer, data)
+        writer.finish(SweepState.CANCELLED if state is SweepState.CANCELLING else SweepState.COMPLETE)
+
+
+def crown(home: Home, ledger: Ledger, writer: Writer, data: Dataset) -> None:
+    """Export the winner, test it once and write ``best.yaml``; nothing when no trial completed.
+
+    The test part is touched only for a winner that has not been tested yet; ``facts["test"]`` counts the touches.
+    """
+    from sweeper.production.model import evaluate_test
+    from sweeper.production.train import export
+
+    sweep = ledger.known(writer.sweep)
+    best = ledger.best(sweep.name)
+    if best is None:
+        return
+    folder = home.sweep_dir(sweep.name)
+    config = final_config(sweep, best)
+    export(checkpoint_of(home, sweep.name, best.number), data, config, folder / "model")
+    tested: Mapping[str, Any] = sweep.facts.get("test", {})
+    if tested.get("trial") != best.number:
+        metrics = evaluate_test(folder / "model", data)
+        writer.set_facts(test={"trial": best.number, "metrics": metrics, "touches": tested.get("touches", 0) + 1})
+    replace_text(folder / "best.yaml", dump_config(config))
+    writer.set_facts(winner=best.number)
+
+
+def checkpoint_of(home: Home, sweep: str, number: int) -> Path:
+    """Where the core commits the best epoch of a trial."""
+    return home.sweep_dir(sweep) / "checkpoints" / str(number)
+
+
+def final_config(sweep: SweepRecord, record: TrialRecord) -> Config:
+    """The trial's config, complete, with the provenance of its result."""
+    config = config_from_tree(record.trial.config)
+    facts = sweep.facts
+    provenance = {
+        "sweep": sweep.name,
+        "trial": record.trial.number,
+        "seed": record.trial.seed,
+        "metric": str(config.search.metric),
+        "value": record.best_value,
+        "best_epoch": record.best_epoch,
+        "git_commit": facts["git_commit"],
+        "git_dirty": facts["git_dirty"],
+        "data_hash": facts["data_hash"],
+        "versions": facts["versions"],
+        "date": datetime.fromtimestamp(record.ended or sweep.created, UTC).strftime("%Y-%m-%d"),
+    }
+    return config.model_copy(update={"forbid": [], "provenance": provenance})

@@ -1,0 +1,94 @@
+"""What is said at the end of a sweep, for people and for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+
+from sweeper.app.home import Home
+from sweeper.app.sweep import Finished
+from sweeper.ledger.records import SweepState
+from sweeper.ledger.store import Ledger
+from sweeper.tracking.tables import Winner, winner_view
+
+WHY_NOT = {
+    SweepState.BROKEN: "stopped: the first trials all failed in the same way, which is broken code and not a bad config",
+    SweepState.CANCELLED: "cancelled",
+    SweepState.CANCELLING: "being cancelled",
+    SweepState.OPEN: "open: the same command goes on with it",
+}
+
+
+def winner_of(home: Home, ledger: Ledger, finished: Finished) -> Winner | None:
+    """The winner with all that is told of it; None when no trial completed."""
+    record, sweep = finished.winner, finished.sweep
+    if record is None or record.best_epoch is None:
+        return None
+    test = sweep.facts.get("test", {"metrics": {}, "touches": 0})
+    baseline = sweep.facts["baseline"]
+    reports = {report.epoch: report for report in ledger.reports(sweep.name, record.number)}
+    return Winner(
+        name=f"{sweep.name}/{record.number}",
+        metric=sweep.metric,
+        epoch=record.best_epoch,
+        values=record.trial.values,
+        metrics=reports[record.best_epoch].metrics,
+        baseline_name=baseline["name"],
+        baseline={key: value for key, value in baseline.items() if key != "name"},
+        test=test["metrics"],
+        touches=test["touches"],
+        config=home.shown(home.sweep_dir(sweep.name) / "best.yaml"),
+    )
+
+
+def show(finished: Finished) -> None:
+    """Print the end of a sweep for people."""
+    home = Home.from_environment()
+    console = Console(highlight=False)
+    counts, sweep = finished.counts, finished.sweep
+    if sweep.state in WHY_NOT:
+        console.print(f"{sweep.name} is {WHY_NOT[sweep.state]}", markup=False)
+    told = [f"{counts.closed} of {counts.target} trials"]
+    told += [f"{number} {word}" for word in ("complete", "pruned", "diverged", "failed", "cancelled") if (number := getattr(counts, word))]
+    console.print(", ".join(told), f"in {finished.seconds:.0f} s")
+    ledger = Ledger.open(home.ledger_url)
+    winner = winner_of(home, ledger, finished)
+    if winner is None:
+        console.print(f"no trial completed, so there is no winner; `sweeper show {sweep.name}` tells why", markup=False)
+    else:
+        console.print(winner_view(winner))
+    if counts.failed:
+        reason = next(record.reason for record in ledger.trials(sweep.name) if record.outcome == "failed")
+        console.print(f"{counts.failed} trials failed; the first: {reason}", markup=False)
+    if finished.pending:
+        console.print(f"MLflow still lacks {finished.pending} records; `sweeper sync {sweep.name}` brings them", markup=False)
+
+
+def as_dict(finished: Finished) -> dict[str, Any]:
+    """The end of a sweep as one JSON object."""
+    home = Home.from_environment()
+    sweep, counts = finished.sweep, finished.counts
+    winner = winner_of(home, Ledger.open(home.ledger_url), finished)
+    return {
+        "sweep": sweep.name,
+        "state": sweep.state.value,
+        "metric": sweep.metric.value,
+        "trials": {word: getattr(counts, word) for word in ("target", "complete", "pruned", "diverged", "failed", "cancelled", "open")},
+        "winner": finished.winner
+        and winner
+        and {
+            "trial": finished.winner.number,
+            "value": finished.winner.best_value,
+            "epoch": winner.epoch,
+            "values": dict(winner.values),
+            "metrics": dict(winner.metrics),
+            "config": str(home.sweep_dir(sweep.name) / "best.yaml"),
+            "model": str(home.sweep_dir(sweep.name) / "model"),
+        },
+        "test": sweep.facts.get("test"),
+        "baseline": sweep.facts.get("baseline"),
+        "tracking_pending": finished.pending,
+        "seconds": round(finished.seconds, 3),
+        "exit_code": finished.exit_code,
+    }

@@ -1,0 +1,197 @@
+"""``sweeper sweep``: from a space to a winner."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.engine import make_url
+
+from sweeper.app.checks import placed, prepared
+from sweeper.app.desk import open_desk
+from sweeper.app.existing import known_sweeps
+from sweeper.app.finish import close
+from sweeper.app.home import Home
+from sweeper.app.naming import Action, Choice, choose
+from sweeper.app.provenance import git_state, machine, versions
+from sweeper.app.resources import Slots, slots
+from sweeper.app.training import make_train
+from sweeper.config.files import find_space
+from sweeper.config.space import Space
+from sweeper.errors import InputError, StaleWriterError
+from sweeper.ledger.owner import Owner
+from sweeper.ledger.records import Counts, NewSweep, SweepRecord, SweepState, TrialRecord
+from sweeper.ledger.store import Ledger
+from sweeper.ledger.writer import Writer
+from sweeper.tracking import follow
+from sweeper.tracking.terminal import LiveView
+
+if TYPE_CHECKING:
+    from sweeper.data.dataset import Dataset
+
+DRAIN_SECONDS = 60.0
+"""How long the command waits for MLflow after the winner is known."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for.
+
+    Attributes:
+        space: a name or a path.
+        overrides: ``key=value`` in the words of the space file.
+        trials: in place of ``search.trials``.
+        name: of the sweep; default the space's.
+        runner: ``ray`` or ``local``.
+        fresh: start a new sweep whatever there is.
+        quiet: print nothing on the way.
+    """
+
+    space: str
+    overrides: Sequence[str] = ()
+    trials: int | None = None
+    name: str | None = None
+    runner: str = "ray"
+    fresh: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What there is to tell at the end.
+
+    Attributes:
+        winner: None when no trial completed.
+        pending: records that MLflow does not have yet.
+        seconds: wall time of this command up to the winner.
+    """
+
+    sweep: SweepRecord
+    counts: Counts
+    winner: TrialRecord | None
+    pending: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 done; 3 when no trial completed, some failed for other than diverging, or MLflow lacks records."""
+        return 3 if self.winner is None or self.counts.failed or self.pending or self.sweep.state is not SweepState.COMPLETE else 0
+
+
+def sweep(request: Request, tell: Callable[[str], None]) -> Finished:
+    """Create, resume, extend or show a sweep, and drive it to its end.
+
+    Args:
+        request: what the user asked for.
+        tell: prints a line for the user before and after the live view.
+
+    Raises:
+        InputError: bad input; nothing has been created.
+        SweepHeldError: another process drives this sweep.
+        InfrastructureError: a store or the cluster failed; the same command resumes.
+    """
+    started = time.monotonic()
+    home = Home.from_environment()
+    overrides = [*request.overrides, *([f"search.trials={request.trials}"] if request.trials is not None else [])]
+    space = Space.load(find_space(request.space), overrides)
+    choice = choose(space, known_sweeps(home), name=request.name, fresh=request.fresh)
+    for note in choice.notes:
+        tell(note)
+    if choice.action is Action.SHOW:
+        return finished(Ledger.open(home.ledger_url), choice.name, 0, started)
+    with placed(choice.space):
+        room = slots(choice.space.base.resources, choice.space.source, cluster=bool(os.environ.get("RAY_ADDRESS")))
+    data = prepared(choice.space)
+    ledger = Ledger.open(home.ledger_url)
+    writer = claimed(ledger, choice, data)
+    try:
+        follower = follow.start(choice.name)
+        with LiveView(ledger, choice.name, workers=room.workers, quiet=request.quiet):
+            _train(request.runner, home, writer, data, room)
+            close(home, ledger, writer, data)
+    finally:
+        with suppress(StaleWriterError):  # somebody else has it already
+            writer.release_owner()
+    return finished(ledger, choice.name, follower.drain(DRAIN_SECONDS), started)
+
+
+def claimed(ledger: Ledger, choice: Choice, data: Dataset) -> Writer:
+    """Create the sweep if it is new, and become its only writer.
+
+    Raises:
+        InputError: the data is not what the sweep was started with.
+        SweepHeldError: another process drives it.
+    """
+    space = choice.space
+    if choice.action is Action.CREATE:
+        ledger.create_sweep(
+            NewSweep(
+                name=choice.name,
+                space=space.text,
+                fingerprint=space.fingerprint(),
+                metric=space.base.search.metric,
+                target=space.base.search.trials,
+                facts=_facts(space, data),
+            )
+        )
+    record = ledger.known(choice.name)
+    if record.facts["data_hash"] != data.hash:
+        found = f"the data of {choice.name} changed since it was started"
+        raise InputError.of(space.source, "data.source", found, "the same data", "or --fresh to start a new sweep on the new data")
+    writer = ledger.claim(choice.name, Owner.here())
+    if space.base.search.trials > record.target:
+        writer.extend(space.base.search.trials)
+    return writer
+
+
+def finished(ledger: Ledger, name: str, pending: int, started: float, notes: tuple[str, ...] = ()) -> Finished:
+    """The end of a sweep as the ledger has it."""
+    return Finished(ledger.known(name), ledger.counts(name), ledger.best(name), pending, time.monotonic() - started, notes)
+
+
+def _facts(space: Space, data: Dataset) -> dict[str, Any]:
+    from sweeper.preflight.baseline import baseline
+
+    line = baseline(data, seed=space.base.data.seed)
+    return {
+        "experiment": space.name,
+        "source": space.source,
+        "data_hash": data.hash,
+        "data": data.summary,
+        "baseline": {"name": line.name, **line.val, **line.test},
+        "versions": versions(),
+        **git_state(),
+        **machine(),
+    }
+
+
+def _train(runner: str, home: Home, writer: Writer, data: Dataset, room: Slots) -> None:
+    checkpoints = home.sweep_dir(writer.sweep) / "checkpoints"
+    safe_url = make_url(home.ledger_url).set(password=None).render_as_string()
+    make_desk = partial(open_desk, safe_url, writer.sweep, writer.epoch)
+    desk = make_desk()
+    if not desk.open():
+        return
+    if runner == "local":
+        from sweeper.runners import local
+
+        local.run(desk, make_train(checkpoints, data))
+    else:
+        from sweeper.runners import ray_tune
+
+        ray_tune.run(
+            make_desk,
+            partial(make_train, checkpoints),
+            data,
+            workers=room.workers,
+            cpus_per_worker=room.cpus,
+            gpus_per_worker=room.gpus,
+            name=writer.sweep,
+            home=home.root,
+        )

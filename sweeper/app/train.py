@@ -1,0 +1,130 @@
+"""``sweeper train``: a production job with a chosen config."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from sweeper.app.home import Home
+from sweeper.app.provenance import run_tags
+from sweeper.config.files import flat, load_config, tree_of
+from sweeper.errors import SweeperError
+from sweeper.tracking.words import number
+
+if TYPE_CHECKING:
+    from sweeper.production.train import TrainResult
+    from sweeper.trial import Report
+
+
+@dataclass(frozen=True)
+class Job:
+    """A finished production job.
+
+    Attributes:
+        folder: ``runs/train/<name>-<n>``, with ``model/``.
+        trouble: why MLflow does not have it; None when it has.
+    """
+
+    result: TrainResult
+    folder: Path
+    trouble: str | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        result = self.result
+        return {
+            "metrics": result.metrics,
+            "best_epoch": result.best_epoch,
+            "epochs": len(result.history),
+            "reproduced": result.reproduced,
+            "model": str(result.model_dir),
+            "tracking_trouble": self.trouble,
+        }
+
+
+def run(path: Path, overrides: Sequence[str], data: str | None, *, quiet: bool) -> Job:
+    """Train the config of a file, export the model and record the job in MLflow.
+
+    Args:
+        path: a complete config.
+        overrides: ``key=value``.
+        data: in place of ``data.source``.
+        quiet: print nothing on the way.
+
+    Raises:
+        InputError: bad input; nothing has been created.
+        DivergedError: a loss was not finite.
+    """
+    home = Home.from_environment()
+    config = load_config(path, [*overrides, *([f"data.source={data}"] if data is not None else [])])
+    if overrides or data is not None:
+        config = config.model_copy(update={"provenance": None})  # it is no longer the config whose result was recorded
+
+    from sweeper.data.prepare import prepare
+    from sweeper.production.train import train
+
+    prepared = prepare(config.data, config.task, source=str(path))
+    folder = _fresh(home.runs / "train", config.name)
+    console = Console(highlight=False, quiet=quiet)
+    metric = str(config.search.metric)
+
+    def tell(report: Report) -> None:
+        shown = [f"{key} {number(report.metrics[key])}" for key in dict.fromkeys(("train_loss", metric)) if key in report.metrics]
+        console.print(f"epoch {report.epoch:3d}  {'  '.join(shown)}  lr {report.metrics['lr']:.2g}")
+
+    try:
+        result = train(config, out=folder, data=prepared, on_report=tell)
+    except SweeperError:
+        shutil.rmtree(folder)  # there is no model, so there is nothing to keep
+        raise
+    return Job(result, folder, _record(home, result, folder))
+
+
+def show(job: Job) -> None:
+    """Print the end of a job for people."""
+    result, home, console = job.result, Home.from_environment(), Console(highlight=False)
+    console.print(result.history[-1].ended or "", style="dim", markup=False)
+    validation = ", ".join(f"{key} {number(value)}" for key, value in result.metrics.items() if key.startswith("val_"))
+    console.print(f"best epoch {result.best_epoch}: {validation}")
+    if result.reproduced is not None and result.config.provenance is not None:
+        recorded = result.config.provenance
+        verdict = "reproduced bit for bit" if result.reproduced else "not reproduced exactly (another machine, versions or precision?)"
+        console.print(f"{recorded['metric']} of {recorded['sweep']}/{recorded['trial']} was {recorded['value']!r}: {verdict}")
+    console.print(f"model: {home.shown(job.folder / 'model')}")
+    console.print(f'use it: sweeper.load_model("{home.shown(job.folder / "model")}").predict(rows)', markup=False)
+    if job.trouble:
+        console.print(f"MLflow does not have this job: {job.trouble}", markup=False)
+
+
+def _record(home: Home, result: TrainResult, folder: Path) -> str | None:
+    from sweeper.tracking.runs import log_training
+
+    config = result.config
+    return log_training(
+        home.tracking_uri,
+        home.artifacts,
+        experiment=config.name,
+        name=f"train/{folder.name}",
+        params=flat(tree_of(config)),
+        tags=run_tags(),
+        reports=result.history,
+        files=[folder / "model" / "config.yaml", folder / "model" / "checkpoint.json"],
+    )
+
+
+def _fresh(parent: Path, name: str) -> Path:
+    """The first ``<name>-<n>`` that is not there; made, so that no other job takes it."""
+    taken = 1
+    while True:
+        folder = parent / f"{name}-{taken}"
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            taken += 1
+        else:
+            return folder

@@ -1,0 +1,19 @@
+"""How the runners get the core's ``train`` for the trials of a sweep."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweeper.ports import Train
+
+if TYPE_CHECKING:
+    from sweeper.data.dataset import Dataset
+
+
+def make_train(checkpoints: Path, data: Dataset) -> Train:
+    """The core's generator over this data, committing best epochs under ``checkpoints``; imports torch."""
+    from sweeper.core.loop import train
+
+    return partial(train, data=data, checkpoints=checkpoints)

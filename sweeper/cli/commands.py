@@ -1,0 +1,231 @@
+"""All commands of ``sweeper``. Heavy packages are imported by the command that needs them, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sweeper import __version__
+
+cli = typer.Typer(
+    name="sweeper",
+    help="Hyperparameter search and learning-rate range tests for PyTorch.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class Runner(StrEnum):
+    """Where trials are trained."""
+
+    RAY = "ray"
+    LOCAL = "local"
+
+
+SpaceName = Annotated[str, typer.Argument(metavar="SPACE", help="a shipped or own space by name (search_spaces/NAME.yaml), or a path")]
+SweepName = Annotated[str, typer.Argument(metavar="SWEEP", help="the sweep's name, as in `sweeper list`")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="replace a key; a value, or a distribution such as '{log: [1e-4, 1e-2]}'")]
+Trials = Annotated[int | None, typer.Option("--trials", metavar="N", help="in place of search.trials; more than before extends a finished sweep")]
+Name = Annotated[str | None, typer.Option("--name", help="of the sweep; default: the space's name")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout, and nothing else there")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"sweeper {__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")] = False) -> None: ...
+
+
+@cli.command()
+def sweep(
+    space: SpaceName,
+    trials: Trials = None,
+    overrides: Overrides = None,
+    name: Name = None,
+    runner: Annotated[Runner, typer.Option(help="ray: worker processes; local: in this process, for a debugger")] = Runner.RAY,
+    fresh: Annotated[bool, typer.Option("--fresh", help="start a new sweep, whatever there is")] = False,
+    as_json: Json = False,
+) -> None:
+    """Search a space and keep the best config. Run again, it resumes an open sweep or shows a finished one."""
+    from sweeper.app.outcome import as_dict, show
+    from sweeper.app.sweep import Request
+    from sweeper.app.sweep import sweep as run
+
+    request = Request(space, overrides or (), trials, name, runner.value, fresh, quiet=as_json)
+    finished = run(request, _to_stderr if as_json else print)
+    if as_json:
+        _print_json(as_dict(finished))
+    else:
+        show(finished)
+    raise typer.Exit(finished.exit_code)
+
+
+@cli.command()
+def plan(space: SpaceName, trials: Trials = None, overrides: Overrides = None, name: Name = None, as_json: Json = False) -> None:
+    """Tell what `sweep` would do, without doing it."""
+    from sweeper.app.plan import plan as make
+    from sweeper.app.plan import show
+
+    made = make(space, overrides or (), trials, name)
+    if as_json:
+        _print_json(made.as_dict())
+    else:
+        show(made)
+
+
+@cli.command("lr-range")
+def lr_range(
+    space: SpaceName,
+    overrides: Overrides = None,
+    steps: Annotated[int, typer.Option(min=1, help="optimizer steps, one per rung of the ladder")] = 100,
+    seeds: Annotated[int, typer.Option(min=1, help="fresh models whose median is judged")] = 3,
+    low: Annotated[float, typer.Option(help="first learning rate")] = 1e-7,
+    high: Annotated[float, typer.Option(help="last learning rate")] = 10.0,
+    as_json: Json = False,
+) -> None:
+    """Find the useful learning rates of a space's default config."""
+    from sweeper.app.lr_range import run, show
+
+    tested = run(space, overrides or (), steps=steps, seeds=seeds, low=low, high=high)
+    if as_json:
+        _print_json(tested.as_dict())
+    else:
+        show(tested)
+
+
+@cli.command()
+def train(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="a complete config, such as runs/mlp/best.yaml")],
+    overrides: Overrides = None,
+    data: Annotated[str | None, typer.Option("--data", metavar="FILE", help="train on this file in place of data.source")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train one config as a production job.
+
+    The model goes to runs/train/NAME-N/model.
+    """
+    from sweeper.app.train import run, show
+
+    job = run(config, overrides or (), data, quiet=as_json)
+    if as_json:
+        _print_json(job.as_dict())
+    else:
+        show(job)
+
+
+@cli.command("list")
+def list_sweeps(as_json: Json = False) -> None:
+    """All sweeps, with their state and best value."""
+    from sweeper.app import queries
+
+    queries.list_sweeps(_print_json if as_json else None)
+
+
+@cli.command()
+def show(
+    what: Annotated[str, typer.Argument(metavar="SWEEP[/TRIAL]", help="a sweep, or one trial of it: mlp/17")],
+    as_json: Json = False,
+) -> None:
+    """One sweep with its trials, or one trial with its epochs."""
+    from sweeper.app import queries
+
+    queries.show(what, _print_json if as_json else None)
+
+
+@cli.command()
+def best(
+    sweep: SweepName,
+    trial: Annotated[int | None, typer.Option("--trial", metavar="N", help="this trial in place of the winner")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="write the config there")] = None,
+) -> None:
+    """Print the winner's complete config, ready for `sweeper train`."""
+    from sweeper.app import queries
+
+    queries.best(sweep, trial, output)
+
+
+@cli.command()
+def cancel(sweep: SweepName) -> None:
+    """Stop an open sweep: running trials end at their next report."""
+    from sweeper.app import queries
+
+    queries.cancel(sweep)
+
+
+@cli.command()
+def rm(sweep: SweepName) -> None:
+    """Remove a sweep that is not running.
+
+    Its files and its rows in the ledger go; MLflow keeps its runs.
+    """
+    from sweeper.app import queries
+
+    queries.remove(sweep)
+
+
+@cli.command()
+def fsck(sweep: Annotated[str | None, typer.Argument(metavar="[SWEEP]", help="default: all")] = None, as_json: Json = False) -> None:
+    """Check that nothing was lost.
+
+    Ledger, MLflow, the searcher and the files must agree; the exit code is 0 only if all invariants hold.
+    """
+    from sweeper.app.fsck import check, show
+
+    report = check(sweep)
+    if as_json:
+        _print_json(report.as_dict())
+    else:
+        show(report)
+    raise typer.Exit(report.exit_code)
+
+
+@cli.command()
+def sync(
+    sweep: Annotated[str | None, typer.Argument(metavar="[SWEEP]", help="default: all")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="go on until the sweep has ended", hidden=True)] = False,
+) -> None:
+    """Bring MLflow up to date with the ledger.
+
+    For instance after its server was down. Exit code 3 when records are still missing.
+    """
+    from sweeper.app.sync import follow_sweep, sync_all
+
+    raise typer.Exit(follow_sweep(sweep) if follow and sweep else sync_all(sweep))
+
+
+@cli.command()
+def schema() -> None:
+    """Print the JSON schema of space files, for editors."""
+    from sweeper.config.json_schema import space_json_schema
+
+    _print_json(space_json_schema())
+
+
+@cli.command()
+def ui(
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 5000,
+    host: Annotated[str, typer.Option(help="only loopback is safe: the UI has no password")] = "127.0.0.1",
+) -> None:
+    """Open the MLflow UI on these sweeps."""
+    from sweeper.app.ui import serve
+
+    serve(host, port)
+
+
+def _print_json(tree: Any) -> None:
+    print(json.dumps(tree, indent=2, default=str))
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr)

@@ -1,0 +1,73 @@
+"""A ledger with a small sweep in it, and training by formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+
+import pytest
+
+from sweeper.app.desk import LedgerDesk, open_desk
+from sweeper.config.space import Space
+from sweeper.ledger.owner import Owner
+from sweeper.ledger.records import NewSweep
+from sweeper.ledger.store import Ledger
+from sweeper.trial import Command, Report, Stop, Trial
+
+SPACE = """
+name: small
+model: {family: mlp, width: {choice: [8, 16, 32]}, dropout: {uniform: [0.0, 0.5]}}
+optimizer: {name: adamw, lr: {log: [1e-4, 1e-1]}}
+training: {epochs: 9}
+search: {trials: 12, sampler: random, pruner: asha, grace_epochs: 2, reduction: 3}
+"""
+
+
+def formula(trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
+    """Losses that fall with the epoch and are best at lr 1e-2; every answer to Stop frees the lane."""
+    live = list(trials)
+    for epoch in range(1, 10):
+        reports = [Report(t.number, epoch, _metrics(t, epoch), 1.7e9 + epoch, "all 9 epochs" if epoch == 9 else None) for t in live]
+        answers = yield reports
+        live = [trial for trial, answer in zip(live, answers, strict=True) if not isinstance(answer, Stop)]
+        if not live:
+            return
+
+
+def _metrics(trial: Trial, epoch: int) -> dict[str, float]:
+    loss = abs(trial.config["optimizer"]["lr"] - 1e-2) + 1 / epoch
+    return {"train_loss": loss, "val_loss": loss, "lr": trial.config["optimizer"]["lr"]}
+
+
+class Stage:
+    """A ledger on disk with one sweep; ``desk()`` claims it anew, as a new driver would."""
+
+    def __init__(self, folder: Path, space: str = SPACE) -> None:
+        self.url = f"sqlite:///{folder / 'ledger.db'}"
+        self.ledger = Ledger.open(self.url)
+        parsed = Space.parse(space, "small.yaml")
+        search = parsed.base.search
+        self.ledger.create_sweep(NewSweep("small", space, parsed.fingerprint(), search.metric, search.trials))
+
+    def desk(self) -> LedgerDesk:
+        """A desk of a new owner; every earlier one is stale."""
+        writer = self.ledger.claim("small", Owner.here())
+        self.release = writer.release_owner
+        self.epoch = writer.epoch
+        return open_desk(self.url, "small", writer.epoch)
+
+    def same_desk(self) -> LedgerDesk:
+        """A desk of the same owner, built again."""
+        return open_desk(self.url, "small", self.epoch)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    """One open sweep of twelve trials."""
+    return Stage(tmp_path)
+
+
+@pytest.fixture
+def staged(tmp_path: Path) -> Callable[[str], Stage]:
+    """Makes a stage with another space."""
+    return lambda space: Stage(tmp_path, space)

@@ -1,0 +1,152 @@
+"""The desk remembers before it answers, and goes on where another desk ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from sweeper.errors import StaleWriterError
+from sweeper.ledger import invariants
+from sweeper.ledger.records import SweepState
+from sweeper.runners import local
+from sweeper.runners.session import Session
+from sweeper.trial import Continue, Outcome, Report, Stop
+
+from .conftest import Stage, formula
+
+
+def _log(stage: Stage) -> list[tuple[Any, ...]]:
+    """What was decided: configs, outcomes and sentences, in order of number."""
+    return [(r.number, dict(r.trial.values), r.outcome, r.reason, r.best_value, r.epochs) for r in stage.ledger.trials("small")]
+
+
+def test_trains_every_trial_once(stage: Stage) -> None:
+    """A sweep ends with all its trials closed, each with a sentence, some pruned at rungs."""
+    local.run(stage.desk(), formula)
+    records = stage.ledger.trials("small")
+    assert len(records) == 12
+    assert {record.outcome for record in records} == {Outcome.COMPLETE, Outcome.PRUNED}
+    assert all(record.reason for record in records)
+    assert invariants.check(stage.ledger, stage.ledger.known("small")) == []
+
+
+def test_reports_are_in_the_ledger_before_the_verdict_is_out(stage: Stage) -> None:
+    """What a worker has been answered, another process can read."""
+    desk = stage.desk()
+    lease = desk.lease("a", 1)
+    assert lease is not None
+    verdict = desk.report(lease.tokens, [Report(0, 1, {"train_loss": 1.0, "val_loss": 1.0}, 1.7e9)])
+    assert isinstance(verdict[0], Continue)
+    assert [report.epoch for report in stage.ledger.reports("small", 0)] == [1]
+
+
+@pytest.mark.parametrize("done", [0, 1, 5, 11])
+def test_an_interrupted_sweep_decides_like_an_uninterrupted_one(stage: Stage, tmp_path_factory: pytest.TempPathFactory, done: int) -> None:
+    """After any number of trials a new owner goes on, and configs, outcomes and sentences are the same."""
+    whole = Stage(tmp_path_factory.mktemp("whole"))
+    local.run(whole.desk(), formula)
+    desk = stage.desk()
+    session = Session("a", desk, formula)
+    while stage.ledger.counts("small").closed < done:
+        session.run(0.0)
+    desk.lease("a", 1)  # in hand when the driver dies
+    stage.release()
+    local.run(stage.desk(), formula)
+    assert _log(stage) == _log(whole)
+
+
+def test_a_stale_owner_is_refused(stage: Stage) -> None:
+    """Orphans of a killed driver cannot write once another driver has the sweep."""
+    old = stage.desk()
+    lease = old.lease("a", 1)
+    assert lease is not None
+    stage.release()
+    stage.desk()
+    with pytest.raises(StaleWriterError):
+        old.report(lease.tokens, [Report(0, 1, {"train_loss": 1.0, "val_loss": 1.0}, 1.7e9)])
+    assert stage.ledger.reports("small") == []
+
+
+def test_a_lost_trial_is_handed_out_again_before_new_ones(stage: Stage) -> None:
+    """A dead worker's trial comes next, with a new token, and its reports start from the beginning."""
+    desk = stage.desk()
+    first = desk.lease("a", 1)
+    assert first is not None
+    desk.report(first.tokens, [Report(0, 1, {"train_loss": 1.0, "val_loss": 1.0}, 1.7e9)])
+    desk.release("a")
+    again = desk.lease("b", 1)
+    assert again is not None
+    assert again.trials == first.trials
+    assert again.tokens != first.tokens
+
+
+def test_a_trial_that_kills_its_workers_is_failed(stage: Stage) -> None:
+    """After three lost attempts the trial is failed with a reason, and the sweep goes on."""
+    desk = stage.desk()
+    for _ in range(3):
+        lease = desk.lease("a", 1)
+        assert lease is not None
+        assert lease.trials[0].number == 0
+        desk.release("a")
+    record = stage.ledger.trial("small", 0)
+    assert record is not None
+    assert (record.outcome, record.reason) == (Outcome.FAILED, "its worker died 3 times")
+    assert desk.lease("a", 1) is not None
+
+
+def test_a_desk_that_is_built_again_knows_who_still_trains(stage: Stage) -> None:
+    """When only the desk's process died, the worker's report is taken and its trial is not handed out twice."""
+    lease = stage.desk().lease("a", 1)
+    assert lease is not None
+    desk = stage.same_desk()
+    other = desk.lease("b", 1)
+    assert other is not None
+    assert other.trials[0].number == 1
+    report = Report(0, 9, {"train_loss": 1.0, "val_loss": 1.0}, 1.7e9, "all 9 epochs")
+    assert desk.report(lease.tokens, [report]) == [Stop(Outcome.COMPLETE, "complete at epoch 9: all 9 epochs")]
+
+
+def test_cancel_stops_running_trials_and_gives_no_new_ones(stage: Stage) -> None:
+    """After a request to cancel the next report is answered by a stop."""
+    desk = stage.desk()
+    lease = desk.lease("a", 1)
+    assert lease is not None
+    stage.ledger.request_cancel("small")
+    verdict = desk.report(lease.tokens, [Report(0, 1, {"train_loss": 1.0, "val_loss": 1.0}, 1.7e9)])
+    assert verdict == [Stop(Outcome.CANCELLED, "cancelled at epoch 1")]
+    assert desk.lease("a", 1) is None
+    assert not desk.open()
+
+
+def test_nan_is_diverged_and_never_best(stage: Stage) -> None:
+    """A report that is not finite ends its trial as diverged."""
+    desk = stage.desk()
+    lease = desk.lease("a", 1)
+    assert lease is not None
+    verdict = desk.report(lease.tokens, [Report(0, 1, {"train_loss": 1.0, "val_loss": float("nan")}, 1.7e9)])
+    assert verdict == [Stop(Outcome.DIVERGED, "diverged at epoch 1: val_loss is nan")]
+    assert stage.ledger.best("small") is None
+
+
+def test_equal_failures_from_the_start_are_broken_code(stage: Stage) -> None:
+    """Three equal failures and nothing else end the sweep as broken; nothing more is handed out."""
+    desk = stage.desk()
+    for _ in range(3):
+        lease = desk.lease("a", 1)
+        assert lease is not None
+        desk.fail(lease.tokens[0], lease.trials[0].number, "TypeError: broken")
+    assert stage.ledger.known("small").state is SweepState.BROKEN
+    assert not desk.open()
+
+
+def test_a_lease_holds_trials_of_one_shape(staged: Callable[[str], Stage]) -> None:
+    """A worker with lanes gets siblings."""
+    from .conftest import SPACE
+
+    desk = staged(SPACE.replace("trials: 12", "trials: 40")).desk()
+    lease = desk.lease("a", 4)
+    assert lease is not None
+    assert len(lease.trials) == 4
+    assert len({trial.shape for trial in lease.trials}) == 1
