@@ -91,9 +91,8 @@ def log_training(
     start = milliseconds(reports[0].at - reports[0].metrics.get("seconds", 0.0)) if reports else now
     step = reports[-1].epoch if reports else 0
     further = [Point(key, value, now, step) for key, value in (metrics or {}).items() if math.isfinite(value)]
-    return _record(
-        tracking_uri, artifacts_root, experiment, name, "train", params, tags, (*points_of(reports), *further), start, now, files
-    )
+    picture = _job(name=name, stage="train", params=params, tags=tags, points=[*points_of(reports), *further], start_ms=start)
+    return _record(tracking_uri, artifacts_root, experiment, picture, files)
 
 
 def _job(*, name: str, stage: str, params: Mapping[str, Any], tags: Mapping[str, Any], points: Sequence[Point], start_ms: int) -> Picture:
