@@ -88,11 +88,10 @@ def _at_random(data: Data, labels: Labels, source: str) -> Rows:
     if few:
         allowed = "at least one row per label in each part"
         raise InputError(Problem(source, key, f"a part of {size} rows for {classes} labels", allowed) for key, size in few.items())
-    seed = data.seed % 2**32  # all that scikit-learn takes
     every = np.arange(number)
-    rest, held = train_test_split(every, test_size=test, random_state=seed, stratify=labels.y if classes else None)
+    rest, held = train_test_split(every, test_size=test, random_state=data.seed, stratify=labels.y if classes else None)
     _refuse_lonely(labels, rest, source)
-    train, valid = train_test_split(rest, test_size=val, random_state=seed, stratify=labels.y[rest] if classes else None)
+    train, valid = train_test_split(rest, test_size=val, random_state=data.seed, stratify=labels.y[rest] if classes else None)
     return Rows(np.sort(train), np.sort(valid), np.sort(held))
 
 
@@ -114,9 +113,8 @@ def _by_group(data: Data, column: pd.Series[Any], source: str, file: str) -> Row
         found = f"column {str(column.name)!r} holds {len(names)} groups"
         raise InputError.of(file, "data.split.column", found, "at least 3 groups, one for each part")
     val, test = _sizes(data, len(names), "groups", source)
-    seed = data.seed % 2**32
-    rest, held = next(GroupShuffleSplit(1, test_size=test, random_state=seed).split(groups, groups=groups))
-    train, valid = next(GroupShuffleSplit(1, test_size=val, random_state=seed).split(rest, groups=groups[rest]))
+    rest, held = next(GroupShuffleSplit(1, test_size=test, random_state=data.seed).split(groups, groups=groups))
+    train, valid = next(GroupShuffleSplit(1, test_size=val, random_state=data.seed).split(rest, groups=groups[rest]))
     return Rows(rest[train], rest[valid], held)
 
 

@@ -44,7 +44,7 @@ def baseline(data: Dataset, seed: int = 0) -> Baseline:
     from sklearn.preprocessing import StandardScaler
 
     if data.task == "classification":
-        name, model = "logistic regression", LogisticRegression(max_iter=ITERATIONS, random_state=seed % 2**32)
+        name, model = "logistic regression", LogisticRegression(max_iter=ITERATIONS, random_state=seed)
     else:
         name, model = "ridge regression", RidgeCV(RIDGE_ALPHAS)
     fitted = make_pipeline(StandardScaler(), model).fit(
