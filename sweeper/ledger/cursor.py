@@ -20,7 +20,13 @@ _AHEAD = sa.exists().where(
     report.c.sweep == tracked.c.sweep, report.c.number == tracked.c.number, report.c.epoch > tracked.c.epoch
 ).correlate(tracked)  # fmt: skip
 _BEHIND = sa.and_(tracked.c.sweep == bindparam("sweep"), tracked.c.outcome.is_(None), sa.or_(trial.c.outcome.is_not(None), _AHEAD))
-_PENDING = select(trial, tracked.c.run_id, tracked.c.epoch.label("mirrored")).join(tracked, _SAME).where(_BEHIND).order_by(trial.c.number)
+_PENDING = (
+    select(trial, tracked.c.run_id, tracked.c.epoch.label("mirrored"))
+    .select_from(tracked)
+    .join(trial, _SAME)
+    .where(_BEHIND)
+    .order_by(tracked.c.number)
+)
 _COUNT = select(func.count()).select_from(tracked).join(trial, _SAME).where(_BEHIND)
 _MARK = (
     sa.update(tracked)

@@ -45,8 +45,11 @@ class Database:
         with database._told():
             if database._file is None:
                 database._create_postgresql()
-            else:
+                return database
+            try:
                 database._create_sqlite(database._file)
+            except OSError as error:
+                raise InfrastructureError(f"the ledger {database.where} cannot be opened: {error.strerror} ({error.filename})") from error
         return database
 
     @property
@@ -74,8 +77,11 @@ class Database:
         """What SQLite's own check finds wrong with the file; empty when all is well, and for PostgreSQL, which checks itself."""
         if self._file is None:
             return []
-        with self.read() as connection:
-            found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+        try:
+            with self.read() as connection:
+                found = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check")]
+        except InfrastructureError as error:  # damaged so badly that even the check breaks off
+            return [str(error)]
         return [] if found == ["ok"] else found
 
     def _engines(self, url: sa.URL) -> tuple[sa.Engine, sa.Engine]:
@@ -158,7 +164,7 @@ class Database:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except (sa.exc.DBAPIError, sa.exc.TimeoutError, OSError) as error:
+        except (sa.exc.DBAPIError, sa.exc.TimeoutError) as error:
             raise InfrastructureError(self._sentence(error)) from error
 
     def _sentence(self, error: Exception) -> str:
@@ -216,7 +222,8 @@ def _where(url: sa.URL) -> str:
     """The store's name for people, without any secret."""
     if url.get_backend_name() == "sqlite":
         return str(url.database)
-    return url.set(password=None, query={}, drivername="postgresql").render_as_string()
+    address = {key: value for key, value in url.query.items() if key in {"host", "port"}}
+    return url.set(password=None, query=address, drivername="postgresql").render_as_string()
 
 
 def _passing(error: sa.exc.OperationalError) -> bool:

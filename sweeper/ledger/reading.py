@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam, select
 
+from sweeper.errors import InfrastructureError
 from sweeper.ledger.codec import decode
 from sweeper.ledger.owner import Owner
 from sweeper.ledger.records import SweepRecord, SweepState, TrialRecord
@@ -21,8 +24,36 @@ REPORTS = select(report).where(report.c.sweep == bindparam("sweep")).order_by(re
 REPORTS_OF_TRIAL = REPORTS.where(report.c.number == bindparam("number"), report.c.epoch > bindparam("after"))
 
 
+@contextmanager
+def _readable(what: str) -> Iterator[None]:
+    """Tells which row it is that somebody has damaged by hand."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise InfrastructureError(
+            f"{what} is damaged in the ledger ({error}): put back a copy of the ledger, or `sweeper rm` the sweep and run it again"
+        ) from error
+
+
 def sweep_record(row: Any) -> SweepRecord:
     """A row of the sweep table."""
+    with _readable(f"sweep {row.name!r}"):
+        return _sweep_record(row)
+
+
+def trial_record(row: Any) -> TrialRecord:
+    """A row of the trial table."""
+    with _readable(f"trial {row.number} of sweep {row.sweep!r}"):
+        return _trial_record(row)
+
+
+def report_of(row: Any) -> Report:
+    """A row of the report table."""
+    with _readable(f"epoch {row.epoch} of trial {row.number} of sweep {row.sweep!r}"):
+        return Report(row.number, row.epoch, decode(row.metrics), row.at, row.ended)
+
+
+def _sweep_record(row: Any) -> SweepRecord:
     owner = None
     if row.owner_host is not None:
         owner = Owner(row.owner_host, row.owner_pid, row.owner_machine, row.owner_start, row.owner_since, row.owner_seen)
@@ -41,11 +72,10 @@ def sweep_record(row: Any) -> SweepRecord:
     )
 
 
-def trial_record(row: Any) -> TrialRecord:
-    """A row of the trial table."""
+def _trial_record(row: Any) -> TrialRecord:
     return TrialRecord(
         trial=Trial(row.number, row.seed, decode(row.sampled), decode(row.config), row.shape, row.block, row.sibling),
-        outcome=outcome(row.outcome),
+        outcome=None if row.outcome is None else Outcome(row.outcome),
         reason=row.reason,
         best_value=row.best_value,
         best_epoch=row.best_epoch,
@@ -55,16 +85,6 @@ def trial_record(row: Any) -> TrialRecord:
         ended=row.ended,
         closed_order=row.closed_order,
     )
-
-
-def report_of(row: Any) -> Report:
-    """A row of the report table."""
-    return Report(row.number, row.epoch, decode(row.metrics), row.at, row.ended)
-
-
-def outcome(name: str | None) -> Outcome | None:
-    """An outcome, or None for an open trial."""
-    return None if name is None else Outcome(name)
 
 
 def best_of(connection: sa.Connection, name: str, metric: Metric) -> TrialRecord | None:

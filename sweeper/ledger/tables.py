@@ -123,16 +123,14 @@ tracked = Table(
     Column("epoch", Integer, nullable=False),
     Column("outcome", String(16)),
     ForeignKeyConstraint(["sweep", "number"], ["trial.sweep", "trial.number"], ondelete="CASCADE"),
-    sqlite_with_rowid=False,
 )
 Index(
-    "tracked_open",  # what is still to be mirrored is found without looking at what has been
+    "tracked_open",  # finds what is still to be mirrored without a look at what has been; a table WITHOUT ROWID would not use it
     tracked.c.sweep,
     tracked.c.number,
     sqlite_where=tracked.c.outcome.is_(None),
     postgresql_where=tracked.c.outcome.is_(None),
 )
-
 tracked_sweep = Table(
     "tracked_sweep",
     metadata,
