@@ -4,6 +4,7 @@
 set -eu
 if [ -n "${DB_PASSWORD_FILE:-}" ]; then
     export PGPASSFILE="${HOME}/.pgpass"
-    (umask 077 && printf '*:*:*:*:%s\n' "$(cat "$DB_PASSWORD_FILE")" >"$PGPASSFILE")
+    password=$(cat "$DB_PASSWORD_FILE")
+    (umask 077 && printf '*:*:*:*:%s\n' "$password" >"$PGPASSFILE")
 fi
 exec "$@"

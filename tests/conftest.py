@@ -18,7 +18,15 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
 
 # What a developer's shell may hold and no test should see.
-OUTER_WORLD = ("SWEEPER_HOME", "SWEEPER_LEDGER_URL", "SWEEPER_CRASH_AT", "MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_ID", "RAY_ADDRESS")
+OUTER_WORLD = (
+    "SWEEPER_HOME",
+    "SWEEPER_LEDGER_URL",
+    "SWEEPER_CRASH_AT",
+    "MLFLOW_TRACKING_URI",
+    "MLFLOW_EXPERIMENT_NAME",
+    "MLFLOW_RUN_ID",
+    "RAY_ADDRESS",
+)
 for _variable in OUTER_WORLD:
     os.environ.pop(_variable, None)
 
@@ -74,7 +82,9 @@ def _no_process_is_left() -> Iterator[None]:
 def _restore_environment(before: dict[str, str]) -> list[str]:
     """Puts the environment back; returns the names that a test should have restored itself."""
     after = dict(os.environ)
-    changed = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name) and not name.startswith(SET_BY_LIBRARIES)]
+    changed = [
+        name for name in before.keys() | after.keys() if before.get(name) != after.get(name) and not name.startswith(SET_BY_LIBRARIES)
+    ]
     for name in changed:
         if name in before:
             os.environ[name] = before[name]
