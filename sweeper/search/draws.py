@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 from sweeper.config.files import tree_of
 from sweeper.config.space import Forbidden, Resolved, Space
@@ -25,7 +26,6 @@ class Draws:
         self._sampler = sampler
         self._blocks = Blocks(space)
         self._structural = frozenset(leaf.name for leaf in space.leaves if leaf.structural)
-        self._combinations = space.combinations()
         self._trials: list[Trial] = []
         self._seen: set[str] = set()
 
@@ -62,9 +62,8 @@ class Draws:
         return seed(self._space.base.search.seed, "training", place.number)
 
     def _resolve(self, place: Place, *, may_open: bool) -> Resolved | None:
-        if place.number == 0 and (default := self._default(place)) is not None:
-            return default  # the winner is then never worse than the default config
-        exhausted = self._combinations is not None and place.number >= self._combinations
+        if place.number == 0:
+            return self._space.default(seed=self._seed(place))  # the winner is then never worse than the default config
         duplicate: Resolved | None = None
         for attempt, fixed in self._attempts(place):
             if not may_open and not fixed and place.sibling > 0 and self._structural:
@@ -73,7 +72,7 @@ class Draws:
                 resolved = self._sampler.propose(place, attempt, fixed, seed=self._seed(place))
             except Forbidden:
                 continue
-            if exhausted or _key(resolved.values) not in self._seen:
+            if _key(resolved.values) not in self._seen or self._exhausted():
                 return resolved
             duplicate = duplicate or resolved
         if duplicate is None:
@@ -85,6 +84,15 @@ class Draws:
             )
         return duplicate
 
+    def _exhausted(self) -> bool:
+        """Whether the space has no config that was not drawn yet."""
+        return len(self._seen) == self._combinations
+
+    @cached_property
+    def _combinations(self) -> int | None:
+        """Counting takes a while, so it waits for the first duplicate."""
+        return self._space.combinations()
+
     def _attempts(self, place: Place) -> Iterator[tuple[int, Mapping[str, Scalar]]]:
         fixed: Mapping[str, Scalar] = {}
         if place.sibling > 0 and self._structural:
@@ -94,16 +102,6 @@ class Draws:
                 yield attempt, fixed
         for attempt in range(ATTEMPTS):
             yield attempt, {}
-
-    def _default(self, place: Place) -> Resolved | None:
-        """The default config, or None when it is not a point of the space."""
-        distributions = {leaf.name: leaf.distribution for leaf in self._space.leaves}
-        try:
-            default = self._space.default(seed=self._seed(place))
-        except Forbidden:
-            return None
-        inside = all(distributions[name].contains(value) for name, value in default.values.items())
-        return default if inside else None
 
 
 def _key(values: Mapping[str, Scalar]) -> str:

@@ -1,0 +1,117 @@
+"""TPE by Optuna, and Optuna studies rebuilt from our records."""
+
+from __future__ import annotations
+
+import math
+import statistics
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from sweeper.search.past import Past
+from sweeper.search.study import Study
+from sweeper.search.tpe import rebuild
+from sweeper.trial import Outcome, Trial
+from tests.search.simulate import all_trials, falling, peak_lr, report, search, space
+
+FLAT = """
+name: bowl
+model: {dropout: {uniform: [0.0, 0.5]}}
+optimizer: {name: adamw, lr: {log: [1e-8, 1e2]}, weight_decay: {log: [1e-6, 1.0]}}
+training: {epochs: 2, label_smoothing: {uniform: [0.0, 0.5]}}
+"""
+
+
+def bowl(trial: Trial, epoch: int) -> float:
+    """A quadratic in four parameters, lowest at lr 1e-5, decay 0.1, dropout 0.4 and smoothing 0.1."""
+    decay = math.log10(float(trial.config["optimizer"]["weight_decay"]))
+    dropout, smoothing = trial.config["model"]["dropout"], trial.config["training"]["label_smoothing"]
+    lr = math.log10(peak_lr(trial))
+    return float(((lr + 5) / 2) ** 2 + (decay + 1) ** 2 + (10 * (dropout - 0.4)) ** 2 + (10 * (smoothing - 0.1)) ** 2)
+
+
+def test_tpe_beats_random_search() -> None:
+    """On a quadratic bowl the median best of 60 trials over five seeds is at most half of random search's."""
+    best: dict[str, list[float]] = {"random": [], "tpe": []}
+    for sampler, values in best.items():
+        for seed in range(5):
+            study = Study(space(FLAT, sampler=sampler, seed=seed, pruner="none"), 60)
+            search(study, bowl, epochs=2)
+            found = study.best()
+            assert found is not None
+            values.append(found.value)
+    assert statistics.median(best["tpe"]) < statistics.median(best["random"]) / 2
+
+
+def test_tpe_learns_from_divergence() -> None:
+    """Where seven of ten learning rates diverge, TPE is soon among the others: told as failed, it would not be."""
+
+    def cliff(trial: Trial, epoch: int) -> float:
+        return math.nan if peak_lr(trial) > 1e-5 else float(trial.config["model"]["dropout"])
+
+    diverged = [0, 0]
+    for seed in range(4):
+        past = search(Study(space(FLAT, sampler="tpe", seed=seed, pruner="none"), 40), cliff, epochs=2)
+        for record in past:
+            diverged[record.trial.number // 20] += record.outcome is Outcome.DIVERGED
+    assert diverged[1] < 0.6 * diverged[0]
+
+
+def test_conditions_and_sub_trees_go_through_tpe() -> None:
+    """Each trial has the parameters of its own optimizer and norm, and no others."""
+    past = search(Study(space(sampler="tpe"), 60), falling, lanes=4)
+    for record in past:
+        values = record.trial.values
+        assert ("optimizer.adamw.lr" in values) == (values["optimizer"] == "adamw")
+        assert ("optimizer.sgd.momentum" in values) == (values["optimizer"] == "sgd")
+        assert ("model.dropout" in values) == (values["model.norm"] != "batch")
+    assert {record.trial.values["optimizer"] for record in past} == {"adamw", "sgd"}
+
+
+def test_siblings_asked_at_once_differ() -> None:
+    """Trials of one lease, none of which has reported, do not sit on top of each other."""
+    study = Study(space(sampler="tpe", pruner="none"), 48)
+    search_some = search(study, falling, lanes=8)
+    last = [record.trial for record in search_some if record.trial.block == 5]
+    lrs = sorted(math.log10(peak_lr(trial)) for trial in last)
+    assert len({round(lr, 3) for lr in lrs}) == 8
+
+
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_outcomes_in_optuna(sampler: str) -> None:
+    """Complete has its best value, pruned and diverged are PRUNED with their finite values, crashes FAIL, open ones RUNNING."""
+    found = space(sampler=sampler, pruner="none")
+    trials = all_trials(Study(found, 6))
+    curves = [[0.5, 0.2, 0.3], [0.9, 0.8], [0.7, math.nan], [0.6], [0.6], [0.4]]
+    ends = [Outcome.COMPLETE, Outcome.PRUNED, Outcome.DIVERGED, Outcome.FAILED, Outcome.CANCELLED, None]
+    past = [
+        Past(trial, tuple(report(trial, epoch, value) for epoch, value in enumerate(values, 1)), outcome)
+        for trial, values, outcome in zip(trials, curves, ends, strict=True)
+    ]
+    study = rebuild(found, past[::-1])
+    states = [TrialState.COMPLETE, TrialState.PRUNED, TrialState.PRUNED, TrialState.FAIL, TrialState.FAIL, TrialState.RUNNING]
+    assert [trial.state for trial in study.trials] == states
+    assert [trial.params for trial in study.trials] == [dict(trial.values) for trial in trials]
+    assert study.trials[0].value == study.best_value == 0.2
+    assert study.trials[0].intermediate_values == {1: 0.5, 2: 0.2, 3: 0.3}
+    assert study.trials[1].intermediate_values == {1: 0.9, 2: 0.8}
+    assert study.trials[2].intermediate_values == {1: 0.7}
+    assert study.direction is optuna.study.StudyDirection.MINIMIZE
+
+
+def test_a_diverged_trial_without_any_finite_value_is_pruned_in_optuna() -> None:
+    """Optuna accepts a trial that broke in its first epoch, as PRUNED without a value."""
+    found = space(sampler="tpe")
+    (trial,) = Study(found, 1).ask()
+    study = rebuild(found, [Past(trial, (report(trial, 1, math.inf),), Outcome.DIVERGED)])
+    assert study.trials[0].state is TrialState.PRUNED
+    assert study.trials[0].value is None
+
+
+def test_optuna_is_quiet_and_left_as_it_was(capfd: pytest.CaptureFixture[str]) -> None:
+    """A search prints nothing and does not change how much Optuna logs elsewhere."""
+    before = optuna.logging.get_verbosity()
+    search(Study(space(sampler="tpe"), 20), falling)
+    assert optuna.logging.get_verbosity() == before
+    assert capfd.readouterr() == ("", "")
