@@ -20,12 +20,14 @@ class Conflict:
         found: what stands there, and with what it does not go.
         allowed: what may stand there.
         hint: how to write it.
+        others: the other keys that are involved.
     """
 
     path: KeyPath
     found: str
     allowed: str
     hint: str
+    others: tuple[KeyPath, ...] = ()
 
 
 def conflicts(config: Config) -> Iterator[Conflict]:
@@ -34,35 +36,31 @@ def conflicts(config: Config) -> Iterator[Conflict]:
     yield from _task(config)
     optimizer = config.optimizer
     if isinstance(optimizer, Sgd) and optimizer.nesterov and optimizer.momentum == 0:
-        yield Conflict(
-            ("optimizer", "momentum"), "momentum 0 with nesterov: true", "momentum above 0", "write momentum: 0.9, or nesterov: false"
-        )
+        hint = "write momentum: 0.9, or nesterov: false"
+        yield Conflict(("optimizer", "momentum"), "momentum 0 with nesterov: true", "momentum above 0", hint, (("optimizer", "nesterov"),))
 
 
 def _data(config: Config) -> Iterator[Conflict]:
     data = config.data
     if data.source not in SOURCES and not data.source.lower().endswith(SOURCE_SUFFIXES):
         allowed = f"{', '.join(SOURCES)}, or a file ending in {', '.join(SOURCE_SUFFIXES)}"
-        yield Conflict(
-            ("data", "source"), f'unknown data "{data.source}"', allowed, nearest.hint(data.source, SOURCES) or "write source: digits"
-        )
+        hint = nearest.hint(data.source, SOURCES) or f"write source: {SOURCES[0]}"
+        yield Conflict(("data", "source"), f'unknown data "{data.source}"', allowed, hint)
     if data.val_fraction + data.test_fraction >= 1:
         found = f"val_fraction {data.val_fraction} and test_fraction {data.test_fraction} leave nothing to train on"
-        yield Conflict(("data", "val_fraction"), found, "a sum below 1", "write val_fraction: 0.2")
-    if data.split.by in ("group", "time") and data.split.column is None:
-        found = f"a split by {data.split.by} without a column"
-        yield Conflict(
-            ("data", "split", "by"), found, f"the name of the {data.split.by} column", f"write split: {{by: {data.split.by}, column: ...}}"
-        )
+        yield Conflict(("data", "val_fraction"), found, "a sum below 1", "write val_fraction: 0.2", (("data", "test_fraction"),))
+    by = data.split.by
+    if by in ("group", "time") and data.split.column is None:
+        hint = f"write split: {{by: {by}, column: ...}}"
+        yield Conflict(("data", "split", "by"), f"a split by {by} without a column", f"the name of the {by} column", hint)
 
 
 def _task(config: Config) -> Iterator[Conflict]:
     metrics = REGRESSION_METRICS if config.task == "regression" else CLASSIFICATION_METRICS
+    task = (("task",),)
     if config.search.metric not in metrics:
-        allowed = ", ".join(metrics)
-        yield Conflict(
-            ("search", "metric"), f"{config.search.metric} does not fit the task {config.task}", allowed, f"write metric: {metrics[0]}"
-        )
+        found, hint = f"{config.search.metric} does not fit the task {config.task}", f"write metric: {metrics[0]}"
+        yield Conflict(("search", "metric"), found, ", ".join(metrics), hint, task)
     if config.task == "regression" and config.training.label_smoothing > 0:
         found = f"label_smoothing {config.training.label_smoothing} with the task regression"
-        yield Conflict(("training", "label_smoothing"), found, "0: there are no labels", "write label_smoothing: 0.0")
+        yield Conflict(("training", "label_smoothing"), found, "0: there are no labels", "write label_smoothing: 0.0", task)

@@ -18,7 +18,8 @@ _ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
-_OPERATORS = (*_ORDER, "!=")
+OPERATORS = (*_ORDER, "!=")
+"""What a comparison may be made of."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +97,9 @@ class _Test:
         return Condition(self.name, allowed=tuple(self._value(option, leaves) for option in options))
 
     def _comparison(self, test: dict[str, Any], leaves: tuple[keys.Key, ...]) -> Condition | None:
-        if not test or any(sign not in _OPERATORS for sign in test):
+        if not test or any(sign not in OPERATORS for sign in test):
             hint = f'write {{{self.name}: {{">=": 3}}}}'
-            self.problem(f"{keys.found(test)} is no comparison", f"one of {' '.join(_OPERATORS)} and a value", hint)
+            self.problem(f"{keys.found(test)} is no comparison", f"one of {' '.join(OPERATORS)} and a value", hint)
             return None
         pairs: list[tuple[str, Scalar]] = []
         for sign, bound in test.items():

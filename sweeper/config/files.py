@@ -57,11 +57,11 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """
     located = apply(load_file(Path(path)), overrides)
     plan = read(located)
-    if plan.slots:
+    if plan.slots and not located.problems:
         names = ", ".join(dict.fromkeys(slot.leaf.path for slot in plan.slots))
         hint = f"search it with  sweeper sweep {path}  and train its best.yaml, or fix each with --set"
         located.problem(plan.slots[0].at, f"this is a space: {names} are still to be searched", "a config without distributions", hint)
-        located.check()
+    located.check()
     config = Config.model_validate({**plan.rest, **{name: section.fixed[""] for name, section in plan.sections.items()}})
     for conflict in conflicts(config):
         located.problem(conflict.path, conflict.found, conflict.allowed, conflict.hint)

@@ -51,6 +51,14 @@ class Located:
         if self.problems:
             raise InputError(sorted(self.problems, key=lambda p: (p.line is None, p.line or 0, p.column or 0)))
 
+    def faulty(self, path: KeyPath) -> bool:
+        """Whether a problem was found at a key, above or below it."""
+        name = dotted(path)
+        return any(
+            name == p.path or name.startswith((f"{p.path}.", f"{p.path}[")) or p.path.startswith((f"{name}.", f"{name}["))
+            for p in self.problems
+        )
+
     def written(self, path: KeyPath, value: Any, option: str) -> None:
         """Put a value into the tree (making mappings on the way) and remember the option that brought it."""
         node: Any = self.tree

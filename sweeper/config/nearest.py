@@ -9,7 +9,7 @@ from collections.abc import Iterable
 def nearest(word: str, words: Iterable[str]) -> str | None:
     """The most similar of ``words``, or None when none is similar."""
     lower = {known.lower(): known for known in words}
-    found = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.65)
     return lower[found[0]] if found else None
 
 

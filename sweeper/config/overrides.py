@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 from sweeper.config import keys, nearest
@@ -24,6 +25,15 @@ def apply(document: Document, overrides: Sequence[str]) -> Located:
     return located
 
 
+@dataclass(frozen=True)
+class _Nowhere:
+    """Why the schema or the file has no place for an override."""
+
+    found: str
+    allowed: str
+    hint: str
+
+
 def _apply(located: Located, override: str) -> None:
     option = f"--set {override}"
     name, equals, text = override.partition("=")
@@ -38,14 +48,14 @@ def _apply(located: Located, override: str) -> None:
         located.problems.extend(error.problems)
         return
     places = _places(located.tree, path, value)
-    if isinstance(places, str):
-        located.problem(path, f'unknown key "{name.strip()}"', "", places, at=(option,))
+    if isinstance(places, _Nowhere):
+        located.problem(path, places.found, places.allowed, places.hint, at=(option,))
         return
     for place, placed in places:
         located.written(place, placed, option)
 
 
-def _places(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> list[tuple[KeyPath, Any]] | str:
+def _places(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> list[tuple[KeyPath, Any]] | _Nowhere:
     """Where the value goes, and what is put there; a hint when the schema has no such key."""
     section, rest = path[0], path[1:]
     if section not in Config.model_fields:
@@ -63,11 +73,11 @@ def _places(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> list[tup
     return [(path, value)]
 
 
-def _plain_place(path: tuple[str, ...], value: Any) -> list[tuple[KeyPath, Any]] | str:
+def _plain_place(path: tuple[str, ...], value: Any) -> list[tuple[KeyPath, Any]] | _Nowhere:
     node: keys.NodeType | None = Config
     for depth, part in enumerate(path):
         if node is None:
-            return f'"{".".join(path[:depth])}" has no keys below it'
+            return _Nowhere(f'unknown key "{".".join(path)}"', "", f'"{".".join(path[:depth])}" has no keys below it')
         if part not in node.model_fields:
             prefix = ".".join(path[:depth])
             return _unknown(".".join(path[: depth + 1]), [f"{prefix}.{name}" for name in node.model_fields])
@@ -75,7 +85,7 @@ def _plain_place(path: tuple[str, ...], value: Any) -> list[tuple[KeyPath, Any]]
     return [(path, value)]
 
 
-def _choice_places(section: str, options: list[Any], rest: tuple[str, ...], value: Any) -> list[tuple[KeyPath, Any]] | str:
+def _choice_places(section: str, options: list[Any], rest: tuple[str, ...], value: Any) -> list[tuple[KeyPath, Any]] | _Nowhere:
     """Into each sub-tree that knows the key; setting the tag (``optimizer.name=sgd``) keeps the sub-tree of that name only."""
     family = keys.family(Config, section)
     members = keys.members(section)
@@ -87,7 +97,8 @@ def _choice_places(section: str, options: list[Any], rest: tuple[str, ...], valu
         kept = [option for option in options if isinstance(option, dict) and option.get(family.tag, family.default) == value]
         if not kept:
             named = [str(option.get(family.tag, family.default)) for option in options if isinstance(option, dict)]
-            return f"none of the choices of {section} has {family.tag}: {keys.show(value)}; there are {', '.join(named)}"
+            found = f"none of the choices has {family.tag}: {keys.show(value)}"
+            return _Nowhere(found, ", ".join(named), nearest.hint(str(value), named))
         return [((section,), kept[0] if len(kept) == 1 else {"choice": kept})]
     labelled = len(rest) == 2 and family is not None
     name = rest[-1]
@@ -100,6 +111,6 @@ def _choice_places(section: str, options: list[Any], rest: tuple[str, ...], valu
     return places or _unknown(".".join((section, *rest)), known)
 
 
-def _unknown(name: str, known: Any) -> str:
+def _unknown(name: str, known: Iterable[str]) -> _Nowhere:
     known = list(dict.fromkeys(known))
-    return nearest.hint(name, known) or f"known keys: {', '.join(known)}"
+    return _Nowhere(f'unknown key "{name}"', ", ".join(known), nearest.hint(name, known))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ KINDS: Mapping[str, str] = {
 """Each distribution, and how it is written."""
 ALLOWED_KINDS = " or ".join(KINDS.values())
 _BESIDE = ("default", "when")
+_SPOKEN = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
 
 
 def kinds(tree: Mapping[str, Any]) -> list[str]:
@@ -61,8 +63,9 @@ def _not_one(located: Located, path: KeyPath, tree: Mapping[str, Any], leaf: Key
 
 def example(leaf: Key) -> str:
     """A value that may stand at the leaf."""
-    value = leaf.default if leaf.default is not None or not leaf.choices else leaf.choices[0]
-    return keys.show(value)
+    if leaf.required:
+        return "mlp"
+    return keys.show(leaf.default if leaf.default is not None or not leaf.choices else leaf.choices[0])
 
 
 def _choice(located: Located, path: KeyPath, options: Any, leaf: Key) -> Choice | None:
@@ -197,6 +200,10 @@ def value_hint(leaf: Key, value: Any) -> str:
             return f"write {keys.show(number)} without quotes"
         if hint := nearest.hint(value, [str(choice) for choice in leaf.choices]):
             return hint
+        if leaf.accepts(True) and value.lower() in _SPOKEN:
+            return f"write {leaf.name}: {keys.show(_SPOKEN[value.lower()])}"
+        if leaf.accepts(slug := re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")):
+            return f"write {leaf.name}: {slug}"
     if isinstance(value, float) and math.isfinite(value) and value == int(value) and leaf.accepts(int(value)):
         return f"write {leaf.name}: {int(value)}"
     if isinstance(value, list) and len(value) > 1 and all(map(leaf.accepts, value)):

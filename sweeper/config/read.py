@@ -16,17 +16,17 @@ from sweeper.trial import Scalar
 
 
 def read(located: Located) -> Plan:
-    """Read a space or a config.
+    """Read a space or a config, its slots in drawing order.
+
+    Problems are noted in ``located``, not raised. A key with a problem takes its default in the plan, so that the keys can still be
+    judged together and all problems of a file are told at once.
 
     Raises:
-        InputError: every problem of the file, in its order.
+        InputError: conditions wait for each other, so that there is no order to draw in.
     """
     reader = _Reader(located)
     plan = reader.plan()
-    located.check()
-    reader.check_order(plan.slots)
-    located.check()
-    return plan
+    return Plan(plan.sections, reader.ordered(plan.slots), plan.forbid, plan.rest)
 
 
 class _Reader:
@@ -46,12 +46,14 @@ class _Reader:
                 sections[name] = self._section(name, tree.get(name, {}))
             elif (node := keys.mapping(Config, name)) is not None:
                 rest[name] = self._mapping((name,), tree.get(name, {}), node)
+            elif name == "forbid" and isinstance(tree.get(name), list):
+                rest[name] = [rule for rule in tree[name] if isinstance(rule, dict)]  # others are noted by _forbid
             elif name in tree or keys.key(Config, name).required:
                 rest[name] = self._fixed((name,), tree, Config, name)
         return Plan(sections, tuple(self.slots), self._forbid(tree.get("forbid")), rest)
 
-    def check_order(self, slots: tuple[Slot, ...]) -> None:
-        """Refuse conditions that wait for each other, and structural leaves that wait for scalars."""
+    def ordered(self, slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
+        """The slots in drawing order; refuses conditions that wait for each other, and structural leaves that wait for scalars."""
         for slot in slots:
             scalar = [p for p in parents(slot, slots) if not p.leaf.structural]
             if slot.leaf.structural and scalar:
@@ -62,13 +64,14 @@ class _Reader:
                     "put the condition on another key",
                     at=(*slot.at, "when"),
                 )
-        _, stuck = order(slots)
-        if stuck and not self.located.problems:
-            for slot in stuck:
-                others = ", ".join(p.leaf.path for p in parents(slot, slots) if p in stuck)
-                self.located.problem(
-                    slot.at, f"its when waits for {others}, in a circle", "no circles", "delete one of the when", at=(*slot.at, "when")
-                )
+        done, stuck = order(slots)
+        for slot in stuck:
+            others = ", ".join(p.leaf.path for p in parents(slot, slots) if p in stuck)
+            found = f"its when waits for {others}, in a circle"
+            self.located.problem(slot.at, found, "no circles", "delete one of the when", at=(*slot.at, "when"))
+        if stuck:
+            self.located.check()
+        return tuple(done)
 
     # sections that are searched
 
@@ -80,7 +83,7 @@ class _Reader:
         if not isinstance(tree, dict):
             hint = f"write {name}: {{{family.tag}: {family.default}}}" if family else f"write {name}: {{{next(iter(fallback))}: ...}}"
             self.located.problem(path, keys.found(tree), "a mapping", hint)
-            return Section({}, fallback)
+            return Section({"": fallback}, fallback)
         if parse_distribution.kinds(tree):
             return self._choice_of_trees(name, tree, fallback)
         return Section({"": self._tree(path, name, tree, None)}, fallback)
@@ -93,9 +96,12 @@ class _Reader:
             if other not in ("choice", "default", "when"):
                 allowed = "choice, default, when"
                 self.located.problem(path, f'unknown key "{other}" beside a choice of mappings', allowed, example, at=(*path, other))
+        if "choice" not in tree:
+            self.located.problem(path, f"a range, but {name} is a mapping", "a mapping, or a choice of mappings", example)
+            return Section({"": fallback}, fallback)
         if not isinstance(options, list) or len(options) < 2 or not all(isinstance(option, dict) for option in options):
             self.located.problem(path, keys.found(options), "a list of two or more mappings", example, at=(*path, "choice"))
-            return Section({}, fallback)
+            return Section({"": fallback}, fallback)
         labels = _labels(name, options)
         choice = Choice(tuple(labels))
         default = self._default(path, tree, choice, labels[0], ", ".join(labels))
@@ -118,7 +124,7 @@ class _Reader:
             written = tree[family.tag]
             if not isinstance(written, str) or written not in members:
                 self._unknown_member(path, section, family, written)
-                return {}
+                return _defaults(members[tag])
             tag = written
         node = members[tag]
         self._unknown(path, tree, node, f" of {family.tag} {tag}" if family else "")
@@ -126,7 +132,8 @@ class _Reader:
         for name in node.model_fields:
             leaf = keys.key(node, name)
             if name in tree and isinstance(tree[name], dict):
-                self._slot((*path, name), tree[name], leaf, section, label)
+                if not self._slot((*path, name), tree[name], leaf, section, label):
+                    fixed[name] = leaf.default
             elif name in tree:
                 fixed[name] = self._value((*path, name), tree[name], leaf)
             else:
@@ -148,20 +155,22 @@ class _Reader:
         hint = nearest.hint(str(written), family.members) or f"write {family.tag}: {family.default}"
         self.located.problem(at, f"unknown {section} {keys.show(written)}", names, hint)
 
-    def _slot(self, path: KeyPath, tree: dict[str, Any], leaf: Key, section: str, label: str | None) -> None:
+    def _slot(self, path: KeyPath, tree: dict[str, Any], leaf: Key, section: str, label: str | None) -> bool:
+        """Note what is to be drawn at a leaf; False when that cannot be read."""
         if section == "training" and leaf.name == "seed":
             self.located.problem(path, "the seed of a trial cannot be searched", leaf.allowed, "delete it: a sweep draws one per trial")
-            return
+            return False
         distribution = parse_distribution.parse(self.located, path, tree, leaf)
         when = self._when(path, tree)
         if distribution is None:
-            return
+            return False
         default = self._default(
             path, tree, distribution, _standard(section, leaf, distribution), f"a value of {keys.show(distribution.tree())}"
         )
         name = ".".join(part for part in (section, label, leaf.name) if part)
         drawn = Leaf(name, f"{section}.{leaf.name}", distribution, not leaf.per_lane)
         self.slots.append(Slot(drawn, default, leaf.default, when, label, path))
+        return True
 
     def _default(self, path: KeyPath, tree: dict[str, Any], distribution: Distribution, standard: Scalar, allowed: str) -> Scalar:
         if "default" not in tree:
@@ -228,12 +237,12 @@ class _Reader:
     def _fixed(self, path: KeyPath, tree: dict[str, Any], node: NodeType, name: str) -> Any:
         leaf = keys.key(node, name)
         if name not in tree:
-            self.located.problem(path, f"{name} is missing", leaf.allowed, f"write {name}: mlp")
-            return None
+            self.located.problem(path, f"{name} is missing", leaf.allowed, f"write {name}: {parse_distribution.example(leaf)}")
+            return parse_distribution.example(leaf)
         value = tree[name]
         if name != "provenance" and isinstance(value, dict) and parse_distribution.kinds(value):
             self._not_searched(path)
-            return None
+            return parse_distribution.example(leaf) if leaf.required else leaf.default
         return self._value(path, value, leaf)
 
     def _not_searched(self, path: KeyPath) -> None:
@@ -244,7 +253,7 @@ class _Reader:
         if leaf.accepts(value):
             return leaf.check(value)
         self.located.problem(path, keys.found(value), leaf.allowed, parse_distribution.value_hint(leaf, value))
-        return None
+        return parse_distribution.example(leaf) if leaf.required else leaf.default
 
     def _unknown(self, path: KeyPath, tree: dict[str, Any], node: NodeType, of: str = "") -> None:
         for name in tree:
@@ -255,11 +264,7 @@ class _Reader:
     def _forbid(self, rules: Any) -> tuple[Rule, ...]:
         if not isinstance(rules, list):
             return ()
-        return tuple(
-            conditions.parse(self.located, ("forbid", index), rule, ("forbid",))
-            for index, rule in enumerate(rules)
-            if isinstance(rule, dict)
-        )
+        return tuple(conditions.parse(self.located, ("forbid", index), rule, ("forbid",)) for index, rule in enumerate(rules))
 
 
 def _defaults(node: NodeType) -> dict[str, Scalar]:

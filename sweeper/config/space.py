@@ -10,7 +10,7 @@ from typing import Any
 from sweeper.config import counting, vetting
 from sweeper.config.files import flat, tree_of
 from sweeper.config.overrides import apply
-from sweeper.config.plan import Leaf, Plan, Slot, order
+from sweeper.config.plan import Leaf, Plan, Slot
 from sweeper.config.read import read
 from sweeper.config.resolve import Forbidden, Resolved, Suggest, digest, resolve, structure
 from sweeper.config.schema import Config
@@ -60,15 +60,13 @@ class Space:
         document: Document = load(text, source)
         located = apply(document, overrides)
         plan = read(located)
-        slots, _ = order(plan.slots)
-        plan = Plan(plan.sections, tuple(slots), plan.forbid, plan.rest)
         base = vetting.vet(located, plan)
         return cls(
             name=base.name,
             source=source,
             text=dump(located.tree) if overrides else text,
             base=base,
-            leaves=tuple(slot.leaf for slot in slots),
+            leaves=tuple(slot.leaf for slot in plan.slots),
             _plan=plan,
         )
 

@@ -62,7 +62,7 @@ def load(text: str, source: str) -> Document:
     reader.read(text)
     if not reader.problems and not isinstance(reader.root, dict):
         found = "the file is empty" if reader.root is None else f"the top level is {_kind(reader.root)}"
-        reader.problem(found, "a mapping of keys to values", "write  name: mlp", reader.positions.get((), (1, 1)))
+        reader.problem(found, "a mapping of keys to values", "write name: mlp", reader.positions.get((), (1, 1)))
     if reader.problems:
         raise InputError(reader.problems)
     return Document(source, reader.root, reader.positions)
@@ -127,6 +127,7 @@ class _Frame:
 
     path: KeyPath
     container: dict[str, Any] | list[Any]
+    bracket: Position | None = None  # where a [ or { opened it
     key: str | None = None
     lines: dict[str, int] = field(default_factory=dict)
 
@@ -189,7 +190,7 @@ class _Reader:
                 self._place(f"*{event.anchor}", _of(event.start_mark))
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 self._decorated(event)
-                self._open({} if isinstance(event, yaml.MappingStartEvent) else [], _of(event.start_mark))
+                self._open({} if isinstance(event, yaml.MappingStartEvent) else [], _of(event.start_mark), bool(event.flow_style))
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self._frames.pop()
             case _:  # stream start and end, document end
@@ -214,16 +215,18 @@ class _Reader:
             self._at(_of(event.start_mark), "the text holds an escaped NUL or half a character", "printable text", "delete the escape")
         return event.value
 
-    def _open(self, container: dict[str, Any] | list[Any], position: Position) -> None:
+    def _open(self, container: dict[str, Any] | list[Any], position: Position, flow: bool) -> None:
         frame = self._frames[-1] if self._frames else None
         if frame is not None and isinstance(frame.container, dict) and frame.key is None:
             self._at(position, f"a key is {_kind(container)}", "text", "write the key as a word")
             raise _Stopped
         if len(self._frames) >= MOST_DEPTH:
-            self._at(position, f"nesting deeper than {MOST_DEPTH}", f"at most {MOST_DEPTH} levels", "close the brackets that are open")
+            top = str(self._frames[1].path[0]) if isinstance(self.root, dict) else ""
+            found, allowed = f"nesting deeper than {MOST_DEPTH}", f"at most {MOST_DEPTH} levels"
+            self.problem(found, allowed, "close the brackets that are open", position, top)
             raise _Stopped
         path = self._place(container, position)
-        self._frames.append(_Frame(path, container))
+        self._frames.append(_Frame(path, container, position if flow else None))
 
     def _place(self, value: Any, position: Position) -> KeyPath:
         """Put a value where it belongs, or take it as the next key; returns the value's path."""
@@ -275,10 +278,10 @@ class _Reader:
         start = _of(error.context_mark or error.problem_mark)
         if "'\\t'" in said:
             self.problem("a tab", "spaces", "write a space", here)
-        elif "flow" in context:
-            bracket, closing = ("[", "]") if "sequence" in context else ("{", "}")
+        elif self._frames and (opened := self._frames[-1].bracket) is not None and "flow" in context:
+            bracket, closing = ("[", "]") if isinstance(self._frames[-1].container, list) else ("{", "}")
             found = f"the bracket {bracket} is not closed before line {here[0]}, column {here[1]}"
-            self.problem(found, "", f"write {closing} or a missing comma", start)
+            self._at(opened, found, "", f"write {closing}, or a missing comma")
         elif "quoted scalar" in context:
             self.problem(f"this quoted text cannot be read: {said}", "", "close the quotes, or use single quotes", start)
         elif "mapping values" in said:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from itertools import chain
 
 from sweeper.config import counting
 from sweeper.config.checks import conflicts
@@ -22,13 +21,16 @@ def vet(located: Located, plan: Plan) -> Config:
     """Check a plan as a whole and return its default config.
 
     Raises:
-        InputError: keys that do not go together, rules that forbid everything, a default that is forbidden.
+        InputError: every problem of the file: those already noted, keys that do not go together, rules that forbid everything, and a
+            default that is forbidden.
     """
-    for config in chain([_draw(plan, defaults(plan))], corners(plan)):
+    configs = [_draw(plan, defaults(plan)), *corners(plan)]
+    for config in configs:
         for conflict in conflicts(config):
-            path = _place(plan, conflict.path, config)
-            located.problem(path, conflict.found, conflict.allowed, conflict.hint)
-    _grace(located, plan)
+            involved = [_place(plan, path, config) for path in (conflict.path, *conflict.others)]
+            if not any(map(located.faulty, involved)):  # also: told once, not once per corner
+                located.problem(involved[0], conflict.found, conflict.allowed, conflict.hint)
+    _grace(located, configs)
     located.check()
     try:
         return resolve(plan, defaults(plan), None).config
@@ -98,16 +100,14 @@ def _place(plan: Plan, path: tuple[str | int, ...], config: Config) -> tuple[str
     return (section, "choice", tags[0], *path[1:]) if tags else (section,)
 
 
-def _grace(located: Located, plan: Plan) -> None:
+def _grace(located: Located, configs: list[Config]) -> None:
     """A grace period longer than every trial means that nothing is ever pruned."""
-    config = _draw(plan, defaults(plan))
-    most = max(chain([config.training.epochs], (corner.training.epochs for corner in corners(plan))))
-    grace = config.search.grace_epochs
-    if config.search.pruner != "none" and grace > most:
-        found = f"grace_epochs {grace} is more than the {most} epochs of a trial: nothing would be pruned"
-        located.problem(
-            ("search", "grace_epochs"), found, f"a whole number from 1 to {most}", f"write grace_epochs: {min(2, most)}, or pruner: none"
-        )
+    most = max(config.training.epochs for config in configs)
+    grace, path = configs[0].search.grace_epochs, ("search", "grace_epochs")
+    if configs[0].search.pruner == "none" or grace <= most or any(map(located.faulty, [path, ("training", "epochs")])):
+        return
+    found = f"grace_epochs {grace} is more than the {most} epochs of a trial: nothing would be pruned"
+    located.problem(path, found, f"a whole number from 1 to {most}", f"write grace_epochs: {min(2, most)}, or pruner: none")
 
 
 def _forbidden_default(located: Located, plan: Plan, sentence: str) -> None:
