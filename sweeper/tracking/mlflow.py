@@ -33,7 +33,7 @@ from sweeper.tracking.locks import locked
 from sweeper.tracking.mirroring import Mirroring, existing, lacking
 from sweeper.tracking.parent import OVER
 from sweeper.tracking.picture import FINAL, IDENTITY, POINTS, SWEEP_ID, KnownRun, Picture, Point, Status, continues, digest
-from sweeper.tracking.words import told
+from sweeper.tracking.words import told, unsigned
 
 for _noisy in ("mlflow", "alembic"):
     logging.getLogger(_noisy).setLevel(logging.CRITICAL)  # errors are raised as well, and told by us
@@ -71,6 +71,11 @@ class Tracker:
                 _create_sqlite(path)
             self._client = MlflowClient(uri)
             self._client.search_experiments(max_results=1)  # the first call also makes MLflow's default experiment
+
+    def find_experiment(self, name: str) -> str | None:
+        """The id of the live experiment of that name, or None."""
+        found = self._client.get_experiment_by_name(name)
+        return None if found is None or found.lifecycle_stage == "deleted" else str(found.experiment_id)
 
     def experiment(self, name: str) -> str:
         """The id of the experiment of that name, created or taken out of the bin when need be."""
@@ -270,7 +275,7 @@ class MlflowMirror:
             mirroring.bring(deadline, patience_s)
         except TRACKER_ERRORS as error:
             _allow_more_time(error)
-            self.error = f"MLflow did not take everything: {told(error)}"
+            self.error = f"{unsigned(self._uri)} did not take everything: {told(error)}"
             # An unanswered call may have been carried out: what is there is looked up before the next one.
             self._sweeps.pop(sweep, None)
         return lacking(self._ledger, sweep)

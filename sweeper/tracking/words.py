@@ -34,6 +34,15 @@ def duration(seconds: float) -> str:
 
 
 def told(error: BaseException) -> str:
-    """The error's first line, without credentials, at most 300 characters."""
-    first = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return re.sub(r"//[^/@\s]+@", "//***@", first)[:300]
+    """What lies at the bottom of the error, in one line, without credentials, at most 300 characters."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError):
+            error = seen  # "connection refused" says more than the five wrappers around it
+        seen = seen.__cause__ or seen.__context__
+    return unsigned((str(error).strip() or type(error).__name__).splitlines()[0])[:300]
+
+
+def unsigned(text: str) -> str:
+    """The text with the user and password of every URL in it replaced."""
+    return re.sub(r"//[^/@\s]+@", "//***@", text)
