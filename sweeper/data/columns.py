@@ -69,12 +69,13 @@ def _all_dates(values: Iterable[Any]) -> bool:
 
 def texts(series: pd.Series[Any]) -> np.ndarray:
     """The values as text, object ``[n]``; None for a gap; whole numbers without a fraction (``1.0`` is ``"1"``)."""
-    gaps = series.isna().to_numpy()
-    values = np.empty(len(series), dtype=object)
-    for row, value in enumerate(series.to_numpy(dtype=object)):
-        if not gaps[row]:
-            values[row] = str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    values = series.astype(object).map(_text, na_action="ignore").to_numpy(dtype=object, copy=True)
+    values[series.isna().to_numpy()] = None
     return values
+
+
+def _text(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def numbers(series: pd.Series[Any], kind: Kind, source: str = "data") -> np.ndarray:
