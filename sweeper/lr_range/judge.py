@@ -7,6 +7,7 @@ the minimum to the right, no gradient, which would find the steepest noise, and 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,8 +23,12 @@ WINDOW_PER_100 = 11
 START = 0.2
 """Share of the ladder whose mean loss is what the test started from."""
 
-USABLE_Z = 5.6
-"""The drop of the loss, in standard errors of the smoothed curve, below which it may as well be noise (1 in 1000)."""
+USABLE_Z = 7.0
+"""The drop of the loss, in standard errors of the smoothed curve, below which it may as well be noise.
+
+Pure noise (Gaussian, Student's t with 3 degrees of freedom, lognormal; 3 and 5 seeds; 50, 100 and 300 steps) stayed below it in at least 999 of
+1,000 tests, but for t at 50 steps (998); networks on digits gave more than 200.
+"""
 
 CLOSED_Z = 3.0
 """The rise behind the minimum, in standard errors, above which the ladder is taken to have passed the best learning rate."""
@@ -101,9 +106,10 @@ def judge(lrs: Floats, losses: Floats) -> Judgement:
 def _read(lrs: Floats, median: Floats, start: int, window: int) -> Judgement:
     """Find the minimum of the smoothed curve, and say whether it means anything."""
     before = float(np.mean(median[:start]))
-    capped = np.minimum(median, before + (before - np.min(median)))
+    cap = before + (before - float(np.min(median)))
+    capped = np.minimum(median, cap)
     smooth = moving_average(capped, window)
-    error = max(_noise(capped) / np.sqrt(window), 1e-9 * float(np.ptp(capped)))
+    error = max(_noise(median, cap) / math.sqrt(window), 1e-9 * float(np.ptp(capped)))
     at = int(np.argmin(smooth))
     lowest = float(smooth[at])
     z = (before - lowest) / error if error > 0 else 0.0
@@ -144,10 +150,14 @@ def _only_rises(median: Floats, start: int) -> bool:
     return len(median) <= start or float(np.min(median[start:])) > float(np.max(median[:3]))
 
 
-def _noise(curve: Floats) -> float:
-    """Standard deviation of a point about the trend, from first differences; robust (MAD), so that the drop itself does not count."""
-    steps = np.diff(curve)
-    return float(1.4826 * np.median(np.abs(steps - np.median(steps))) / np.sqrt(2))
+def _noise(median: Floats, cap: float) -> float:
+    """Standard deviation of a point about the trend, from first differences; robust (MAD), so that the drop itself does not count.
+
+    Steps to or from a point at the cap are left out: an explosion that lasts would be taken for silence.
+    """
+    under = median < cap
+    steps = np.diff(median)[under[1:] & under[:-1]]
+    return float(1.4826 * np.median(np.abs(steps - np.median(steps))) / math.sqrt(2)) if len(steps) else 0.0
 
 
 def _nothing(status: Status, sentence: str, smoothed: tuple[float, ...] = (), z: float | None = None) -> Judgement:

@@ -1,0 +1,95 @@
+"""Range tests of real models."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sweeper.config.schema import AdamW, Cnn, Config, Mlp, Sgd, Training
+from sweeper.core import loop
+from sweeper.data.dataset import Dataset
+from sweeper.data.prepare import prepare
+from sweeper.errors import InputError
+from sweeper.lr_range.judge import Status
+from sweeper.lr_range.run import LrRangeResult, lr_range_test
+
+MLP = Config(name="mlp")
+
+
+@pytest.fixture(scope="module")
+def digits() -> Dataset:
+    """Scikit-learn's digits, prepared."""
+    return prepare(MLP.data, MLP.task)
+
+
+@pytest.fixture(scope="module")
+def result(digits: Dataset) -> LrRangeResult:
+    """The test of the default MLP."""
+    return lr_range_test(MLP, digits)
+
+
+def test_a_real_network_gets_a_sensible_answer(result: LrRangeResult) -> None:
+    """On digits with AdamW the suggestion lies between 1e-4 and 1e-1, and the cost and the horizon are told."""
+    assert result.judgement.status is Status.OK
+    assert result.judgement.suggestion is not None
+    assert 1e-4 < result.judgement.suggestion < 1e-1
+    assert (result.name, result.optimizer, result.horizon) == ("mlp", "adamw", 100)
+    assert result.cost_steps == 300
+    assert result.losses.shape == (3, 100)
+    assert result.lrs[[0, -1]] == pytest.approx([1e-7, 10.0])
+    assert result.seconds > 0
+
+
+def test_seeds_differ_and_the_test_repeats_itself(digits: Dataset, result: LrRangeResult) -> None:
+    """The same config gives the same curves bit for bit; its seeds give different ones."""
+    again = lr_range_test(MLP, digits)
+    assert np.array_equal(again.losses, result.losses)
+    assert not np.array_equal(result.losses[0], result.losses[1])
+
+
+def test_the_config_s_own_learning_rate_does_not_matter(digits: Dataset, result: LrRangeResult) -> None:
+    """The ladder sets the learning rate; what the config says is only its unit."""
+    other = lr_range_test(MLP.model_copy(update={"optimizer": AdamW(lr=0.25)}), digits)
+    assert other.losses[:, :60] == pytest.approx(result.losses[:, :60], rel=1e-3)
+
+
+def test_sgd_wants_more_than_adamw(digits: Dataset, result: LrRangeResult) -> None:
+    """A CNN with SGD gets an answer too, and momentum SGD asks for a higher learning rate than AdamW."""
+    cnn = lr_range_test(Config(name="cnn", model=Cnn(channels=4), optimizer=AdamW()), digits, steps=60, seeds=2)
+    sgd = lr_range_test(Config(name="mlp", model=Mlp(), optimizer=Sgd()), digits)
+    assert cnn.judgement.status is Status.OK
+    assert sgd.judgement.suggestion is not None
+    assert result.judgement.suggestion is not None
+    assert sgd.judgement.suggestion > 3 * result.judgement.suggestion
+
+
+def test_the_json_gives_the_same_result_back(result: LrRangeResult) -> None:
+    """What ``to_json`` writes, ``from_json`` reads, losses that are not finite included."""
+    losses = result.losses.copy()
+    losses[1, 80:] = np.nan
+    wounded = LrRangeResult(**{name: getattr(result, name) for name in result.__dataclass_fields__} | {"losses": losses})
+    again = LrRangeResult.from_json(wounded.to_json())
+    assert again.to_json() == wounded.to_json()
+    assert again.judgement == wounded.judgement
+    assert np.array_equal(again.losses, losses, equal_nan=True)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"status": "fine"}'])
+def test_other_json_is_refused(text: str) -> None:
+    """A file that is something else is named in the error."""
+    with pytest.raises(InputError, match=r"old\.json.*not the result of a range test"):
+        LrRangeResult.from_json(text, "old.json")
+
+
+@pytest.mark.parametrize("ladder", [{"low": 0.0}, {"low": 1.0, "high": 0.1}, {"high": float("inf")}, {"steps": 1}, {"seeds": 0}])
+def test_a_ladder_that_is_none_is_refused(ladder: dict[str, float], digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Impossible bounds, steps and seeds are input errors, told before anything is trained."""
+    monkeypatch.setattr(loop, "record_losses", None)
+    with pytest.raises(InputError, match="learning-rate range test"):
+        lr_range_test(MLP, digits, **ladder)  # type: ignore[arg-type]
+
+
+def test_a_batch_that_does_not_fit_the_data_is_refused(digits: Dataset) -> None:
+    """The core's own refusals come through."""
+    with pytest.raises(InputError, match="batch_size"):
+        lr_range_test(MLP.model_copy(update={"training": Training(batch_size=100_000)}), digits)
