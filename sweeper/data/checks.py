@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +17,13 @@ if TYPE_CHECKING:
 
     from sweeper.config.schema import Data
 
+PLAIN = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)$)[^\W\d](?:[\w .-]*\w)?", re.IGNORECASE)
 MANY = 50  # more different texts than this in most of the rows are ids, names or prose, not categories
+
+
+def drop_hint(names: Iterable[str]) -> str:
+    """How to leave these columns out, as YAML: names that YAML would read otherwise are quoted."""
+    return f"drop: [{', '.join(name if PLAIN.fullmatch(name) else json.dumps(name, ensure_ascii=False) for name in names)}]"
 
 
 def array_problems(array: np.ndarray, file: str) -> list[Problem]:
@@ -36,7 +45,7 @@ def column_problems(table: pd.DataFrame, kinds: dict[str, Kind | None], data: Da
 
 def _column_problem(series: pd.Series[Any], kind: Kind | None, data: Data, file: str) -> Problem | None:
     name = str(series.name)
-    drop = f"drop: [{name}]"
+    drop = drop_hint([name])
     if kind is None:
         return Problem(file, "data.drop", f"column {name!r} holds {series.dtype}", "numbers, text, dates, or true and false", drop)
     gaps = series.isna().to_numpy()
@@ -66,5 +75,7 @@ def _text_problem(series: pd.Series[Any], file: str) -> Problem | None:
     if number.mean() > 0.5:
         odd = distinct[~number]
         found += f"; most are numbers, but not {', '.join(map(repr, odd[:3]))}"
-        return Problem(file, "data.drop", found, "numbers only, or leave the column out", f"mend the file, or drop: [{name}]")
-    return Problem(file, "data.drop", found, f"texts that repeat (up to {MANY}, or half of the rows)", f"an id or a name? drop: [{name}]")
+        return Problem(file, "data.drop", found, "numbers only, or leave the column out", f"mend the file, or {drop_hint([name])}")
+    return Problem(
+        file, "data.drop", found, f"texts that repeat (up to {MANY}, or half of the rows)", f"an id or a name? {drop_hint([name])}"
+    )

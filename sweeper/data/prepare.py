@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweeper.data.checks import array_problems, column_problems
+from sweeper.data.checks import array_problems, column_problems, drop_hint
 from sweeper.data.columns import Kind, kinds_of
 from sweeper.data.dataset import Dataset, Part
 from sweeper.data.fit import fit_array, fit_table
@@ -110,7 +110,7 @@ def _refuse_hollow(train: pd.DataFrame, kinds: dict[str, Kind], file: str) -> No
     """Gaps cannot be filled from a training part that has nothing else."""
     hollow = [name for name, kind in kinds.items() if kind != "text" and train[name].isna().all()]
     if hollow:
-        drop = f"drop: [{', '.join(hollow)}]"
+        drop = drop_hint(hollow)
         raise InputError(
             Problem(file, "data.drop", f"column {name!r} has no values in the training part", "a value", drop) for name in hollow
         )

@@ -5,8 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from sweeper.config.schema import Data
+from sweeper.data.checks import drop_hint
 from sweeper.data.prepare import prepare
 from sweeper.errors import InputError, Problem
 
@@ -235,3 +237,9 @@ def test_diabetes_is_no_classification() -> None:
     """The built-in regression set under the default task is told so."""
     (problem,) = refused(Data(source="diabetes"))
     assert problem.hint == "task: regression"
+
+
+@pytest.mark.parametrize("name", ["id", "monthly charges (€)", "data used [GB]", "a, b", "a: b", "no", "7", "#", "'x'", "région", "x "])
+def test_the_hint_is_yaml_that_works(name: str) -> None:
+    """What the error says to write is read back as this very column."""
+    assert yaml.safe_load(drop_hint([name])) == {"drop": [name]}
