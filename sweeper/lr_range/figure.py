@@ -73,18 +73,20 @@ def html(result: LrRangeResult) -> str:
     if verdict.bracket is not None:
         low, high = verdict.bracket
         figure.add_vrect(x0=low, x1=high, fillcolor=BRACKET_COLOUR, opacity=0.6, layer="below", line_width=0)
+    # On a logarithmic axis plotly wants annotations at log10(x), but lines at x, so the lines cannot carry their own notes.
+    at = {"y": 0.02, "yref": "paper", "showarrow": False}
     if verdict.suggestion is not None:
-        note = f"suggestion {verdict.suggestion:.2g} "
-        figure.add_vline(x=verdict.suggestion, line_color=SUGGESTION_COLOUR, annotation_text=note, annotation_position="bottom left")
+        figure.add_vline(x=verdict.suggestion, line_color=SUGGESTION_COLOUR)
+        figure.add_annotation(x=math.log10(verdict.suggestion), text=f"suggestion {verdict.suggestion:.2g}", xanchor="right", **at)
     if verdict.max_lr is not None:
-        note = f" max lr {verdict.max_lr:.2g}"
-        figure.add_vline(
-            x=verdict.max_lr, line_color=MAX_COLOUR, line_dash="dash", annotation_text=note, annotation_position="bottom right"
-        )
+        figure.add_vline(x=verdict.max_lr, line_color=MAX_COLOUR, line_dash="dash")
+        figure.add_annotation(x=math.log10(verdict.max_lr), text=f"max lr {verdict.max_lr:.2g}", xanchor="left", **at)
     figure.update_layout(
         title={"text": _headline(result), "subtitle": {"text": _subtitle(result)}}, template="plotly_white", hovermode="x unified"
     )
-    figure.update_xaxes(type="log", title=f"{LR_LABEL} (log scale)", exponentformat="power", dtick=1)
+    figure.update_xaxes(
+        type="log", title=f"{LR_LABEL} (log scale)", exponentformat="power", dtick=1, range=np.log10(result.lrs[[0, -1]]).tolist()
+    )
     figure.update_yaxes(title=LOSS_LABEL, range=_limits(result))
     return str(figure.to_html(include_plotlyjs=True, full_html=True))
 
@@ -147,8 +149,9 @@ def _limits(result: LrRangeResult) -> tuple[float, float]:
 
 
 def _headline(result: LrRangeResult) -> str:
-    answer = f"lr {result.judgement.suggestion:.2g}" if result.judgement.suggestion is not None else "no answer"
-    return f"Learning-rate range test of {result.name} ({result.optimizer}): {answer}, {result.judgement.status}"
+    suggestion = result.judgement.suggestion
+    answer = "no suggestion" if suggestion is None else f"suggested lr {suggestion:.2g}"
+    return f"Learning-rate range test of {result.name} ({result.optimizer}): {answer} ({result.judgement.status})"
 
 
 def _subtitle(result: LrRangeResult) -> str:
