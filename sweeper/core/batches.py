@@ -108,7 +108,7 @@ def in_order(part: Rows, plan: Plan, seed: int, epoch: int) -> Iterator[Rows]:
     Gathering a chunk at once makes every batch a view: no gather, no copy per step.
     """
     order = torch.randperm(plan.rows, generator=seeds.generator(seed, seeds.Stream.ORDER, epoch))[: plan.used].to(part.x.device)
-    row_bytes = max(1, part.x[0].numel() * part.x.element_size())
+    row_bytes = max(1, part.x.shape[1:].numel() * part.x.element_size())
     batches = max(1, min(CHUNK_ROWS, CHUNK_BYTES // row_bytes) // plan.batch_size)
     for piece in torch.split(order, batches * plan.batch_size):
         yield Rows(part.x.index_select(0, piece), part.y.index_select(0, piece))

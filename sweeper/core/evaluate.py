@@ -25,7 +25,7 @@ def outputs_of(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """The model's fp32 outputs [n, outputs] for all rows, in evaluation mode; the model's mode is as before afterwards."""
     training = model.training
     model.eval()
-    rows = max(1, CHUNK_BYTES // max(1, x[0].numel() * x.element_size()))
+    rows = max(1, CHUNK_BYTES // max(1, x.shape[1:].numel() * x.element_size()))
     outputs = torch.cat([model(piece) for piece in torch.split(x, rows)])
     model.train(training)
     return outputs

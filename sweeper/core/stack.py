@@ -36,8 +36,7 @@ class Lane:
         self.config = config
         self.plan = Plan.of(config, len(data.train))
         self.epoch = 0
-        with torch.random.fork_rng([]):  # torch's constructors draw weights that are drawn anew below
-            self.model = models.build(config.model, data.input_shape, data.outputs)
+        self.model = models.build(config.model, data.input_shape, data.outputs)
         init.initialise(self.model, config.model.activation, seeds.generator(trial.seed, seeds.Stream.INIT))
         self.model.to(data.device)
         self._flat = Flat(self.model)
@@ -83,7 +82,11 @@ class Lane:
                 loss += task_loss(outputs, chunk.y, self._data.task) * len(chunk)
                 if self._data.task == "classification":
                     right += (outputs.argmax(1) == chunk.y).sum()
-        found = {"train_loss": loss / self.plan.used, "grad_norm": torch.cat(norms).nanmean(), "lr": torch.as_tensor(self._rate.lr)}
+        found = {
+            "train_loss": loss / self.plan.used,
+            "grad_norm": torch.cat(norms).nanmean(),
+            "lr": torch.as_tensor(self._rate.lr, dtype=torch.float64),
+        }
         if self._data.task == "classification":
             found["train_accuracy"] = right / self.plan.used
         if self.precision.scaled:

@@ -16,7 +16,7 @@ from sweeper.core import checkpoint, models
 from sweeper.core.batches import Rows
 from sweeper.core.evaluate import evaluate, outputs_of
 from sweeper.core.loop import pick_device
-from sweeper.data.dataset import Dataset
+from sweeper.data.dataset import Dataset, Part
 from sweeper.data.preprocess import Preprocessing
 from sweeper.errors import InputError
 
@@ -55,7 +55,7 @@ class Model:
             InputError: the rows are not like those of training.
         """
         x = torch.as_tensor(self.preprocessing.transform(table)).to(self._device)
-        return outputs_of(self.net, x).cpu().numpy() if len(x) else np.empty((0, self._width()), np.float32)
+        return outputs_of(self.net, x).cpu().numpy()
 
     def predict(self, table: Table) -> np.ndarray:
         """The most likely label of each row ``[n]``, or its value in the target's own unit ``[n]``.
@@ -81,9 +81,6 @@ class Model:
         if self.config.task != "classification":
             raise InputError.of("predict_proba", "task", self.config.task, "classification", "use predict: it gives values")
         return torch.softmax(torch.as_tensor(self.outputs(table)).double(), 1).numpy()
-
-    def _width(self) -> int:
-        return len(self.preprocessing.target.values) or 1
 
 
 def export(checkpoint_folder: Path, data: Dataset, config: Config, out: Path) -> None:
@@ -132,10 +129,16 @@ def load_model(path: str | Path, *, device: str = "cpu") -> Model:
 
 
 def evaluate_test(model_dir: str | Path, data: Dataset, *, device: str = "cpu") -> dict[str, float]:
-    """Loss and scores of an exported model on the test part: for the winner, once.
+    """Loss and scores of an exported model on the test part: for the winner, once. As ``evaluate_on`` otherwise."""
+    return evaluate_on(model_dir, data.test, data, device=device)
+
+
+def evaluate_on(model_dir: str | Path, part: Part, data: Dataset, *, device: str = "cpu") -> dict[str, float]:
+    """Loss and scores of an exported model on one part of its data.
 
     Args:
         model_dir: as for ``load_model``.
+        part: such as ``data.val``.
         data: prepared as in training.
         device: as for ``load_model``.
 
@@ -146,12 +149,7 @@ def evaluate_test(model_dir: str | Path, data: Dataset, *, device: str = "cpu") 
         InputError: there is no model, or it is damaged.
     """
     model = load_model(model_dir, device=device)
-    return test_scores(model.net, data, pick_device(device))
-
-
-def test_scores(net: nn.Module, data: Dataset, device: torch.device) -> dict[str, float]:
-    """Loss and scores of a network on the test part."""
-    return evaluate(net, Rows.of(data.test, device), data.task, target_scale=data.target_scale, auroc=True)
+    return evaluate(model.net, Rows.of(part, pick_device(device)), data.task, target_scale=data.target_scale, auroc=True)
 
 
 def _model_folder(path: Path) -> Path:

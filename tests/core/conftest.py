@@ -32,6 +32,7 @@ def diabetes() -> Dataset:
 def make(number: int = 0, seed: int = 0, **parts: Any) -> Trial:
     """A trial of three epochs whose config has these parts in place of the defaults."""
     tree: dict[str, Any] = {"name": "test", **parts}
+    tree["model"] = {"family": "mlp", **tree.get("model", {})}
     tree["training"] = {"epochs": 3, **tree.get("training", {}), "seed": seed}
     return Trial(number, seed, {}, Config.model_validate(tree).model_dump(mode="json"), "shape")
 

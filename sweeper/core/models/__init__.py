@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from sweeper.config.schema import Cnn, Mlp
@@ -20,8 +21,9 @@ def build(config: Mlp | Cnn, input_shape: tuple[int, ...], outputs: int) -> nn.M
     Raises:
         InputError: the family cannot take rows of this shape.
     """
-    match config:
-        case Mlp():
-            return MlpNet(config, input_shape, outputs)
-        case Cnn():
-            return CnnNet(config, input_shape, outputs)
+    with torch.random.fork_rng([]):  # the weights torch draws here are replaced, so nobody's random numbers are used up for them
+        match config:
+            case Mlp():
+                return MlpNet(config, input_shape, outputs)
+            case Cnn():
+                return CnnNet(config, input_shape, outputs)

@@ -1,0 +1,51 @@
+"""The task's loss and its scores on a part of the data."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from sweeper.core import evaluate
+from sweeper.core.batches import Rows
+
+
+def test_the_loss_is_weighted_by_samples_not_by_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seven rows in chunks of three, three and one give the mean over seven rows."""
+    monkeypatch.setattr(evaluate, "CHUNK_BYTES", 3 * 4 * 4)
+    net = nn.Linear(4, 3)
+    rows = Rows(torch.randn(7, 4), torch.tensor([0, 1, 2, 0, 1, 2, 2]))
+    found = evaluate.evaluate(net, rows, "classification")
+    expected = functional.cross_entropy(net(rows.x), rows.y, reduction="none").mean()
+    assert found["loss"] == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_evaluation_is_in_evaluation_mode_and_leaves_the_model_as_it_was() -> None:
+    """Dropout is off and batch statistics do not move; a model in training is in training afterwards."""
+    net = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.9), nn.Linear(8, 3)).train()
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    rows = Rows(torch.randn(7, 4), torch.zeros(7, dtype=torch.int64))
+    assert evaluate.evaluate(net, rows, "classification") == evaluate.evaluate(net, rows, "classification")
+    assert net.training
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_no_rows_have_no_outputs() -> None:
+    """An empty batch gives an empty result of the right width."""
+    assert evaluate.outputs_of(nn.Linear(4, 3), torch.empty(0, 4)).shape == (0, 3)
+
+
+def test_regression_scores_are_in_the_targets_own_units() -> None:
+    """The loss stays standardised; absolute errors are scaled back."""
+    rows = Rows(torch.tensor([[1.0], [2.0]]), torch.tensor([0.0, 4.0]))
+    found = evaluate.evaluate(nn.Identity(), rows, "regression", target_scale=10.0)
+    assert found == pytest.approx({"loss": 2.5, "mae": 15.0, "rmse": 10 * 2.5**0.5, "r2": 1 - 5 / 8})
+
+
+def test_smoothing_is_torchs() -> None:
+    """Smoothing 0.1 of two classes means targets 0.05 and 0.95."""
+    logits = torch.tensor([[0.3, -0.2]])
+    log = logits.log_softmax(1)[0]
+    found = evaluate.task_loss(logits, torch.tensor([1]), "classification", 0.1)
+    assert found.item() == pytest.approx((-0.05 * log[0] - 0.95 * log[1]).item())

@@ -1,0 +1,113 @@
+"""Trained models in production."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.datasets import load_diabetes, load_digits
+
+from sweeper.config.files import tree_of
+from sweeper.config.schema import Config
+from sweeper.core.evaluate import outputs_of
+from sweeper.core.loop import train as core_train
+from sweeper.data.dataset import Dataset
+from sweeper.errors import InputError
+from sweeper.production.model import evaluate_test, load_model
+from sweeper.production.train import TrainResult
+from sweeper.trial import Continue, Trial
+
+Trained = tuple[TrainResult, Path]
+
+
+def test_the_exported_model_gives_the_bits_of_the_one_in_memory(
+    config: Config, data: Dataset, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Logits of the loaded model equal those of the core's model at the best epoch, bit for bit, in fp32."""
+    from sweeper.core import stack
+
+    lanes: list[stack.Lane] = []
+    original = stack.Lane.__init__
+
+    def spy(self: stack.Lane, *args: object) -> None:
+        original(self, *args)  # type: ignore[arg-type]
+        lanes.append(self)
+
+    monkeypatch.setattr(stack.Lane, "__init__", spy)
+    training = core_train([Trial(0, config.training.seed, {}, tree_of(config), "")], data, device="cpu")
+    next(training)
+    for _ in range(trained[0].best_epoch - 1):
+        training.send([Continue("to the best epoch")])
+    expected = outputs_of(lanes[0].model, torch.as_tensor(data.test.x))
+    found = load_model(trained[1])
+    assert torch.equal(outputs_of(found.net, torch.as_tensor(data.test.x)), expected)
+    x, _ = load_digits(return_X_y=True)
+    assert found.outputs(x[:5]).dtype == np.float32
+
+
+def test_labels_are_the_datas_own(trained: Trained) -> None:
+    """Raw rows in, digits out; probabilities are a distribution whose largest is the label."""
+    model = load_model(trained[1])
+    x, y = load_digits(return_X_y=True)
+    labels = model.predict(x)
+    assert (labels == y).mean() > 0.85
+    proba = model.predict_proba(x)
+    assert proba.shape == (len(x), 10)
+    assert proba.sum(1) == pytest.approx(np.ones(len(x)))
+    assert np.array_equal(proba.argmax(1), labels)
+
+
+def test_rows_are_independent(trained: Trained) -> None:
+    """A row alone is what it is in a batch, though the model has batch norm."""
+    model = load_model(trained[1])
+    x, _ = load_digits(return_X_y=True)
+    assert model.outputs(x[3:4]) == pytest.approx(model.outputs(x[:50])[3:4], abs=1e-5)
+
+
+def test_a_regression_predicts_in_the_targets_unit(regression: tuple[TrainResult, Dataset]) -> None:
+    """From a table by column names; probabilities are refused."""
+    result, _ = regression
+    assert result.model_dir is not None
+    model = load_model(result.model_dir)
+    table, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
+    assert isinstance(table, pd.DataFrame)
+    found = model.predict(table)
+    assert found.shape == (len(table),)
+    assert np.abs(found - y).mean() < 60
+    with pytest.raises(InputError, match="classification"):
+        model.predict_proba(table)
+    with pytest.raises(InputError, match="bmi"):
+        model.predict(table.drop(columns="bmi"))
+
+
+def test_the_test_part_is_scored_in_original_units(regression: tuple[TrainResult, Dataset], trained: Trained, data: Dataset) -> None:
+    """Same numbers as the job's own test; a regression's error is that of its predictions."""
+    result, prepared = regression
+    assert result.model_dir is not None
+    assert evaluate_test(trained[1], data) == trained[0].test
+    found = evaluate_test(result.model_dir, prepared)
+    model = load_model(result.model_dir)
+    outputs = outputs_of(model.net, torch.as_tensor(prepared.test.x)).squeeze(1).numpy()
+    assert found.keys() == {"loss", "mae", "rmse", "r2"}
+    assert found["mae"] == pytest.approx(np.abs(outputs - prepared.test.y).mean() * prepared.target_scale, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (shutil.rmtree, "no checkpoint here"),
+        (lambda model: (model / "preprocessing.json").unlink(), "preprocessing.json is missing"),
+        (lambda model: (model / "preprocessing.json").write_text("{"), "preprocessing.json  damaged"),
+        (lambda model: (model / "model.safetensors").write_bytes(b"x"), "model.safetensors is damaged"),
+    ],
+)
+def test_a_damaged_model_is_told_in_a_sentence(trained: Trained, tmp_path: Path, damage, said: str) -> None:
+    """Whichever file is missing or broken."""
+    shutil.copytree(trained[1] / "model", tmp_path / "model")
+    damage(tmp_path / "model")
+    with pytest.raises(InputError, match=said):
+        load_model(tmp_path)
