@@ -91,7 +91,7 @@ def html(result: LrRangeResult) -> str:
     return str(figure.to_html(include_plotlyjs=True, full_html=True))
 
 
-def terminal(result: LrRangeResult, width: int = 72, height: int = 10) -> str:
+def chart(result: LrRangeResult, width: int = 72, height: int = 10) -> str:
     """The smoothed curve as a chart of block characters, with the suggestion marked below it.
 
     Args:

@@ -53,7 +53,7 @@ def test_the_page_marks_the_answer() -> None:
 
 def test_the_chart_shows_the_valley_and_the_suggestion() -> None:
     """The terminal chart is high at both ends and low in between; the mark stands below the suggested learning rate."""
-    lines = figure.terminal(result("valley"), width=72, height=10).splitlines()
+    lines = figure.chart(result("valley"), width=72, height=10).splitlines()
     assert len(lines) == 14
     assert all(len(line) <= 83 for line in lines[1:-1])
     bottom, top, mark = lines[10], lines[1], lines[12]
@@ -68,6 +68,6 @@ def test_the_chart_shows_the_valley_and_the_suggestion() -> None:
 def test_the_chart_says_why_there_is_no_answer(kind: str) -> None:
     """Without an answer the chart has no mark, and ends in the sentence."""
     found = result(kind)
-    text = figure.terminal(found)
+    text = figure.chart(found)
     assert "▲" not in text
     assert text.endswith(found.judgement.sentence)
