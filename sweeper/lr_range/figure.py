@@ -92,27 +92,27 @@ def html(result: LrRangeResult) -> str:
 
 
 def chart(result: LrRangeResult, width: int = 72, height: int = 10) -> str:
-    """The smoothed curve as a chart of block characters, with the suggestion marked below it.
+    """The smoothed curve in block characters, with the suggestion marked below it; empty where there is no curve.
 
     Args:
         result: of the range test.
-        width: columns of the chart; the loss axis takes 9 more.
-        height: rows of the chart; the axis and the marks take 3 more.
+        width: columns of the chart; the loss axis takes 9 more, the last label up to 2.
+        height: rows of the chart; the axis and the mark take 2 more.
     """
     curve = np.array(result.judgement.smoothed)
-    lines = [_headline(result)]
-    if len(curve):
-        low, high = _limits(result)
-        levels = np.clip((_columns(result.lrs, curve, width) - low) / (high - low), 0, 1) * height * 8
-        for row in range(height - 1, -1, -1):
-            edge = {height - 1: f"{high:8.3g}", 0: f"{low:8.3g}"}.get(row, " " * 8)
-            bars = "".join(" " if np.isnan(level) else BLOCKS[int(np.clip(round(level) - row * 8, 0, 8))] for level in levels)
-            lines.append(f"{edge} {bars.rstrip()}")
-        lines.append(" " * 9 + _axis(result.lrs, width))
-        if result.judgement.suggestion is not None:
-            at = _column(result.lrs, result.judgement.suggestion, width)
-            lines.append(" " * (9 + at) + f"▲ suggestion {result.judgement.suggestion:.2g}")
-    lines.append(result.judgement.sentence)
+    if not len(curve):
+        return ""
+    low, high = _limits(result)
+    levels = np.clip((_columns(result.lrs, curve, width) - low) / (high - low), 0, 1) * height * 8
+    lines = []
+    for row in range(height - 1, -1, -1):
+        edge = {height - 1: f"{high:8.3g}", 0: f"{low:8.3g}"}.get(row, " " * 8)
+        bars = "".join(" " if np.isnan(level) else BLOCKS[int(np.clip(round(level) - row * 8, 0, 8))] for level in levels)
+        lines.append(f"{edge} {bars.rstrip()}")
+    lines.append(" " * 9 + _axis(result.lrs, width))
+    if result.judgement.suggestion is not None:
+        at = _column(result.lrs, result.judgement.suggestion, width)
+        lines.append(" " * (9 + at) + f"▲ suggestion {result.judgement.suggestion:.2g}")
     return "\n".join(lines)
 
 
