@@ -11,11 +11,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from sweeper.config import keys, nearest
-from sweeper.config.checks import conflicts
 from sweeper.config.overrides import apply
 from sweeper.config.read import read
 from sweeper.config.schema import Config
 from sweeper.config.strict_yaml import dotted, dump, load_file
+from sweeper.config.vetting import note_conflicts
 from sweeper.errors import InputError, Problem
 from sweeper.trial import Scalar
 
@@ -57,14 +57,13 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """
     located = apply(load_file(Path(path)), overrides)
     plan = read(located)
-    if plan.slots and not located.problems:
+    if plan.slots:
         names = ", ".join(dict.fromkeys(slot.leaf.path for slot in plan.slots))
-        hint = f"search it with  sweeper sweep {path}  and train its best.yaml, or fix each with --set"
+        hint = f"search it with sweeper sweep {path} and train its best.yaml, or fix each with --set"
         located.problem(plan.slots[0].at, f"this is a space: {names} are still to be searched", "a config without distributions", hint)
-    located.check()
+        located.check()
     config = Config.model_validate({**plan.rest, **{name: section.fixed[""] for name, section in plan.sections.items()}})
-    for conflict in conflicts(config):
-        located.problem(conflict.path, conflict.found, conflict.allowed, conflict.hint)
+    note_conflicts(located, plan, config)
     located.check()
     return config
 

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
-    """The most similar of ``words``, or None when none is similar."""
-    lower = {known.lower(): known for known in words}
-    found = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.65)
-    return lower[found[0]] if found else None
+    """The only one of ``words`` that begins like the word, else the most similar; None when none is similar."""
+    known = {name.lower(): name for name in words}
+    lower = word.lower()
+    longer = [name for name in known if name.startswith(lower)] if len(lower) > 1 else []
+    similar = longer if len(longer) == 1 else difflib.get_close_matches(lower, known, n=1, cutoff=0.65)
+    return known[similar[0]] if similar else None
 
 
 def hint(word: str, words: Iterable[str]) -> str:

@@ -40,7 +40,7 @@ def _apply(located: Located, override: str) -> None:
     path = tuple(name.strip().split("."))
     located.options[(option,)] = option  # problems of the option itself are found under this name
     if not equals or not name.strip():
-        located.problem((), "no key=value", "", "write  --set training.epochs=10", at=(option,))
+        located.problem((), "no key=value", "", "write --set training.epochs=10", at=(option,))
         return
     try:
         value = load_value(text, option)

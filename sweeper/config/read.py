@@ -92,13 +92,19 @@ class _Reader:
         path: KeyPath = (name,)
         options = tree.get("choice")
         example = f"write {name}: {{choice: [{{...}}, {{...}}]}}"
+        if "choice" not in tree:
+            self.located.problem(
+                path,
+                f"a range, but {name} is a mapping",
+                "a mapping, or a choice of mappings",
+                example,
+                at=(*path, parse_distribution.kinds(tree)[0]),
+            )
+            return Section({"": fallback}, fallback)
         for other in tree:
             if other not in ("choice", "default", "when"):
                 allowed = "choice, default, when"
                 self.located.problem(path, f'unknown key "{other}" beside a choice of mappings', allowed, example, at=(*path, other))
-        if "choice" not in tree:
-            self.located.problem(path, f"a range, but {name} is a mapping", "a mapping, or a choice of mappings", example)
-            return Section({"": fallback}, fallback)
         if not isinstance(options, list) or len(options) < 2 or not all(isinstance(option, dict) for option in options):
             self.located.problem(path, keys.found(options), "a list of two or more mappings", example, at=(*path, "choice"))
             return Section({"": fallback}, fallback)

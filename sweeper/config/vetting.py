@@ -26,10 +26,7 @@ def vet(located: Located, plan: Plan) -> Config:
     """
     configs = [_draw(plan, defaults(plan)), *corners(plan)]
     for config in configs:
-        for conflict in conflicts(config):
-            involved = [_place(plan, path, config) for path in (conflict.path, *conflict.others)]
-            if not any(map(located.faulty, involved)):  # also: told once, not once per corner
-                located.problem(involved[0], conflict.found, conflict.allowed, conflict.hint)
+        note_conflicts(located, plan, config)
     _grace(located, configs)
     located.check()
     try:
@@ -38,6 +35,14 @@ def vet(located: Located, plan: Plan) -> Config:
         _forbidden_default(located, plan, str(forbidden))
         located.check()
         raise
+
+
+def note_conflicts(located: Located, plan: Plan, config: Config) -> None:
+    """Note keys that do not go together, unless one of them has a problem already: each conflict is told once."""
+    for conflict in conflicts(config):
+        involved = [_place(plan, path, config) for path in (conflict.path, *conflict.others)]
+        if not any(map(located.faulty, involved)):
+            located.problem(involved[0], conflict.found, conflict.allowed, conflict.hint)
 
 
 def defaults(plan: Plan) -> Suggest:

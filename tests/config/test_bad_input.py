@@ -1,0 +1,378 @@
+"""Mistakes in a space: each has one message that names its place, what stands there, what may stand there and how to write it."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from sweeper.config.space import Space
+from sweeper.errors import InputError, Problem
+
+
+def problems(text: str, *overrides: str) -> tuple[Problem, ...]:
+    """What is wrong with a space."""
+    with pytest.raises(InputError) as error:
+        Space.parse(text, "s.yaml", overrides)
+    return error.value.problems
+
+
+def case(name: str, text: str, line: int, column: int, path: str, *words: str) -> object:
+    """A space with one mistake; ``words`` are found in its message."""
+    return pytest.param("name: a\n" + text, line, column, path, words, id=name)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "path", "words"),
+    [
+        # keys
+        case("unknown key", "modle: {}", 2, 1, "modle", 'unknown key "modle"', "name, task, data, model", 'did you mean "model"?'),
+        case("unknown key in a mapping", "search: {trails: 3}", 2, 10, "search.trails", "sampler, trials", 'did you mean "trials"?'),
+        case("unknown key in a nested mapping", "data: {split: {colum: a}}", 2, 16, "data.split.colum", "by, column", '"column"'),
+        case(
+            "parameter of another model", "model: {family: cnn, width: 3}", 2, 22, "model.width", "of family cnn", "channels, depth, kernel"
+        ),
+        case(
+            "parameter of another optimizer", "optimizer: {momentum: 0.9}", 2, 13, "optimizer.momentum", "of name adamw", "lr, weight_decay"
+        ),
+        case("unknown model", "model: {family: mpl, width: 3}", 2, 9, "model.family", "unknown model mpl", "mlp, cnn", '"mlp"'),
+        case("unknown optimizer", "optimizer: {name: adam}", 2, 13, "optimizer.name", "unknown optimizer adam", "adamw, sgd", '"adamw"'),
+        case("unknown schedule", "schedule: {name: cosine}", 2, 12, "schedule.name", "constant, warmup_cosine"),
+        case(
+            "unknown data",
+            "data: {source: digit}",
+            2,
+            8,
+            "data.source",
+            'unknown data "digit"',
+            "digits, breast_cancer",
+            ".csv",
+            '"digits"',
+        ),
+        case("unknown split", "data: {split: {by: groups}}", 2, 16, "data.split.by", "random, group or time", 'did you mean "group"?'),
+        case("unknown sampler", "search: {sampler: bayes}", 2, 10, "search.sampler", "random or tpe"),
+        case("no mapping", "model: mlp", 2, 1, "model", 'the text "mlp"', "a mapping", "write model: {family: mlp}"),
+        case("nothing under a key", "data:", 2, 1, "data", "nothing (null)", "write data: {source: ...}"),
+        # types
+        case("no where text is meant", "model: {activation: no}", 2, 9, "model.activation", 'the text "no"', "relu, gelu"),
+        case(
+            "on where a switch is meant",
+            "optimizer: {name: sgd, nesterov: on}",
+            2,
+            24,
+            "optimizer.nesterov",
+            "true or false",
+            "nesterov: true",
+        ),
+        case(
+            "true where a number belongs",
+            "model: {width: true}",
+            2,
+            9,
+            "model.width",
+            "true, which is yes or no",
+            "a whole number from 1",
+            "width: 128",
+        ),
+        case("true where a fraction belongs", "model: {dropout: true}", 2, 9, "model.dropout", "at least 0 and below 1"),
+        case(
+            "text where a number belongs",
+            'optimizer: {lr: "1e-3"}',
+            2,
+            13,
+            "optimizer.lr",
+            "a number above 0",
+            "write 0.001 without quotes",
+        ),
+        case(
+            "float where an int belongs", "model: {depth: 3.0}", 2, 9, "model.depth", "3.0", "a whole number from 1 to 64", "write depth: 3"
+        ),
+        case("out of bounds", "model: {dropout: 1}", 2, 9, "model.dropout", "at least 0 and below 1"),
+        case("infinite", "training: {clip_norm: .inf}", 2, 12, "training.clip_norm", "inf", "a number above 0 or null"),
+        case("not a number", "optimizer: {lr: .nan}", 2, 13, "optimizer.lr", "nan", "a number above 0"),
+        case("a list where a value belongs", "model: {norm: [batch, layer]}", 2, 9, "model.norm", "{choice: [batch, layer]}"),
+        case("a value where a list belongs", "data: {drop: id}", 2, 8, "data.drop", "a list", "write drop: [id]"),
+        case("trials 0", "search: {trials: 0}", 2, 10, "search.trials", "0", "a whole number from 1 to 1000000"),
+        case("trials -1", "search: {trials: -1}", 2, 10, "search.trials", "-1", "a whole number from 1 to 1000000"),
+        case("trials 1.5", "search: {trials: 1.5}", 2, 10, "search.trials", "1.5", "a whole number from 1 to 1000000"),
+        case("trials 1e9", "search: {trials: 1e9}", 2, 10, "search.trials", "1000000000.0", "a whole number from 1 to 1000000"),
+        case("trials too many", "search: {trials: 1000000000}", 2, 10, "search.trials", "a whole number from 1 to 1000000"),
+        case("workers 0", "resources: {workers: 0}", 2, 13, "resources.workers", "auto or a whole number at least 1"),
+        case("unknown metric", "search: {metric: val_acc}", 2, 10, "search.metric", "val_loss, val_accuracy", '"val_accuracy"'),
+        # distributions
+        case(
+            "unknown distribution",
+            "model: {dropout: {unifrom: [0, 1]}}",
+            2,
+            19,
+            "model.dropout",
+            "{uniform: [0.0, 0.5]}",
+            'mean "uniform"?',
+        ),
+        case("no distribution", "model: {width: {}}", 2, 9, "model.width", "names no distribution", "write width: 128"),
+        case(
+            "two distributions", "model: {width: {int: [1, 3], choice: [1, 2]}}", 2, 9, "model.width", "two distributions, int and choice"
+        ),
+        case(
+            "unknown key beside",
+            "model: {width: {int: [1, 3], defualt: 2}}",
+            2,
+            30,
+            "model.width",
+            "default, when",
+            'did you mean "default"?',
+        ),
+        case(
+            "low above high",
+            "model: {dropout: {uniform: [0.5, 0.1]}}",
+            2,
+            19,
+            "model.dropout",
+            "low 0.5 is above high 0.1",
+            "{uniform: [0.1, 0.5]}",
+        ),
+        case("low equals high", "model: {width: {int: [3, 3]}}", 2, 17, "model.width", "low and high are both 3", "write width: 3"),
+        case("log from 0", "optimizer: {lr: {log: [0, 0.1]}}", 2, 24, "optimizer.lr", "low is 0, which has no logarithm", "above 0"),
+        case("log int from 0", "optimizer: {eps: {log: [-1, 1]}}", 2, 25, "optimizer.eps", "low is -1, which has no logarithm"),
+        case("nan bound", "model: {dropout: {uniform: [.nan, 0.5]}}", 2, 29, "model.dropout", "low is not finite"),
+        case("infinite bound", "optimizer: {lr: {log: [1e-5, .inf]}}", 2, 30, "optimizer.lr", "high is not finite"),
+        case("bound outside the schema", "model: {dropout: {uniform: [0.0, 1.5]}}", 2, 34, "model.dropout", "high is 1.5", "below 1"),
+        case("true as a bound", "model: {width: {int: [true, 4]}}", 2, 23, "model.width", "low is true", "a number"),
+        case("one bound", "model: {width: {int: [4]}}", 2, 17, "model.width", "the list [4]", "two bounds", "{int: [1, 4]}"),
+        case("fraction as int bound", "model: {depth: {int: [1, 4.5]}}", 2, 26, "model.depth", "high is 4.5", "a whole number"),
+        case(
+            "fractions for an int",
+            "model: {width: {log: [16, 512]}}",
+            2,
+            17,
+            "model.width",
+            "draws fractions",
+            "{int: [16, 512], log: true}",
+        ),
+        case("range of words", "model: {norm: {uniform: [0, 1]}}", 2, 16, "model.norm", "not a number", "{choice: [none, batch, layer]}"),
+        case("step 0", "model: {width: {int: [1, 9], step: 0}}", 2, 30, "model.width", "step is 0", "from 1 to 8"),
+        case("step -1", "model: {width: {int: [1, 9], step: -1}}", 2, 30, "model.width", "step is -1", "from 1 to 8"),
+        case(
+            "step with log",
+            "model: {width: {int: [1, 9], log: true, step: 2}}",
+            2,
+            41,
+            "model.width",
+            "step together with log",
+            "delete step or log",
+        ),
+        case("step of a float", "model: {dropout: {uniform: [0, 0.5], step: 0.1}}", 2, 38, "model.dropout", "step belongs to {int"),
+        case("log that is no switch", "model: {width: {int: [1, 9], log: 2}}", 2, 30, "model.width", "log is 2", "true or false"),
+        case("empty choice", "model: {width: {choice: []}}", 2, 17, "model.width", "an empty choice", "two or more values"),
+        case("single choice", "model: {width: {choice: [3]}}", 2, 17, "model.width", "a choice of one", "write width: 3"),
+        case("duplicate choice", "model: {norm: {choice: [none, batch, none]}}", 2, 38, "model.norm", "none stands twice"),
+        case("equal numbers", "model: {dropout: {choice: [0, 0.0]}}", 2, 31, "model.dropout", "0.0 stands twice"),
+        case("mixed choice", "model: {width: {choice: [64, big]}}", 2, 17, "model.width", "mixes text and whole numbers"),
+        case(
+            "mixed choice of numbers", 'model: {width: {choice: [64, "128"]}}', 2, 17, "model.width", "mixes", "write {choice: [64, 128]}"
+        ),
+        case("wrong option", "model: {activation: {choice: [relu, gelo]}}", 2, 37, "model.activation", "gelo", 'did you mean "gelu"?'),
+        case(
+            "default outside",
+            "model: {width: {choice: [3, 4], default: 5}}",
+            2,
+            33,
+            "model.width",
+            "the default 5 cannot be drawn",
+            "{choice: [3, 4]}",
+        ),
+        case("seed searched", "training: {seed: {int: [0, 3]}}", 2, 12, "training.seed", "cannot be searched", "draws one per trial"),
+        case(
+            "family searched",
+            "model: {family: {choice: [mlp, cnn]}}",
+            2,
+            9,
+            "model.family",
+            "{choice: [{family: mlp, ...}, {family: cnn, ...}]}",
+        ),
+        case(
+            "data searched",
+            "data: {seed: {int: [0, 3]}}",
+            2,
+            8,
+            "data.seed",
+            "data cannot be searched",
+            "model, optimizer, schedule, training",
+        ),
+        case("search searched", "search: {choice: [1, 2]}", 2, 1, "search", "search cannot be searched"),
+        case("task searched", "task: {choice: [classification, regression]}", 2, 1, "task", "task cannot be searched"),
+        # choices of mappings
+        case("names as mappings", "optimizer: {choice: [adamw, sgd]}", 2, 13, "optimizer", "a list of two or more mappings"),
+        case("one mapping", "optimizer: {choice: [{name: sgd}]}", 2, 13, "optimizer", "a list of two or more mappings"),
+        case("range of mappings", "optimizer: {uniform: [0, 1]}", 2, 13, "optimizer", "a range", "a choice of mappings"),
+        case("equal mappings", "optimizer: {choice: [{lr: 0.1}, {lr: 0.1}]}", 2, 33, "optimizer", "stands twice"),
+        case(
+            "unknown in a sub-tree", "optimizer: {choice: [{}, {name: sgd, beta1: 1}]}", 2, 38, "optimizer.choice[1].beta1", "of name sgd"
+        ),
+        case("default without a mapping", "optimizer: {choice: [{}, {name: sgd}], default: rms}", 2, 40, "optimizer", "adamw, sgd"),
+        # when and forbid
+        case(
+            "unknown parent",
+            "model: {width: {int: [1, 3], when: {model.nrom: batch}}}",
+            2,
+            37,
+            "model.width",
+            "unknown key",
+            '"model.norm"',
+        ),
+        case(
+            "absent parent",
+            "model: {width: {int: [1, 3], when: {optimizer.momentum: 0}}}",
+            2,
+            37,
+            "model.width",
+            "no optimizer of this file",
+            "lr",
+        ),
+        case(
+            "impossible parent value",
+            "model: {width: {int: [1, 3], when: {model.norm: bacth}}}",
+            2,
+            37,
+            "model.width",
+            "can never be",
+            '"batch"',
+        ),
+        case("unknown comparison", "model: {width: {int: [1, 3], when: {model.depth: {=>: 3}}}}", 2, 37, "model.width", "> >= < <= !="),
+        case("comparison of words", "model: {width: {int: [1, 3], when: {model.norm: {'>': 3}}}}", 2, 37, "model.width", "not a number"),
+        case("empty when", "model: {width: {int: [1, 3], when: {}}}", 2, 30, "model.width", "a mapping of keys to values"),
+        case(
+            "shape waits for a scalar",
+            "model: {dropout: {uniform: [0, 0.5]}, width: {int: [1, 3], when: {model.dropout: {'>': 0.1}}}}",
+            *(2, 60, "model.width", "model.width fixes the shape", "model.dropout, which does not"),
+        ),
+        case(
+            "when on itself",
+            "model: {width: {int: [1, 3], when: {model.width: 2}}}",
+            2,
+            30,
+            "model.width",
+            "waits for model.width, in a circle",
+        ),
+        case("forbid unknown", "forbid: [{model.widht: 4}]", 2, 11, "forbid", 'unknown key "model.widht"', '"model.width"'),
+        case("forbid empty", "forbid: [{}]", 2, 10, "forbid", "a mapping of keys to values"),
+        case("forbid a value", "forbid: [3]", 2, 10, "forbid", "3", "a mapping of keys to values"),
+        case("forbid no list", "forbid: {model.depth: 3}", 2, 1, "forbid", "write forbid: [{model.depth: 3}]"),
+        case(
+            "forbid everything",
+            "forbid: [{model.depth: [1, 2]}]\nmodel: {depth: {int: [1, 2]}}",
+            2,
+            1,
+            "forbid",
+            "forbid every combination",
+        ),
+        case(
+            "forbid everything among fractions",
+            "forbid: [{model.dropout: {'>=': 0}}]\nmodel: {dropout: {uniform: [0, 0.5]}}",
+            *(2, 1, "forbid", "forbid every combination"),
+        ),
+        case(
+            "forbid the default",
+            "forbid: [{model.depth: 1}]\nmodel: {depth: {int: [1, 2]}}",
+            2,
+            1,
+            "forbid",
+            "the default config is forbidden",
+            "model.depth",
+        ),
+        # keys that do not go together
+        case("metric of another task", "search: {metric: val_mae}", 2, 10, "search.metric", "classification", "val_f1_macro, val_auroc"),
+        case(
+            "grace above epochs",
+            "search: {grace_epochs: 9}\ntraining: {epochs: 8}",
+            2,
+            10,
+            "search.grace_epochs",
+            "8 epochs",
+            "from 1 to 8",
+        ),
+        case(
+            "label smoothing",
+            "task: regression\ntraining: {label_smoothing: 0.1}",
+            3,
+            12,
+            "training.label_smoothing",
+            "regression",
+            "label_smoothing: 0.0",
+        ),
+        case("nesterov", "optimizer: {name: sgd, nesterov: true, momentum: 0}", 2, 40, "optimizer.momentum", "nesterov: true", "above 0"),
+        case(
+            "nesterov in a sub-tree",
+            "optimizer: {choice: [{}, {name: sgd, nesterov: true, momentum: {uniform: [0.0, 0.9]}}]}",
+            *(2, 54, "optimizer.choice[1].momentum", "nesterov: true"),
+        ),
+        case("no rows to train on", "data: {val_fraction: 0.5, test_fraction: 0.5}", 2, 8, "data.val_fraction", "a sum below 1"),
+        case("group without column", "data: {split: {by: group}}", 2, 16, "data.split.by", "without a column", "column: ..."),
+        case("time without column", "data: {split: {by: time}}", 2, 16, "data.split.by", "the name of the time column"),
+    ],
+)
+def test_a_mistake_has_one_message_at_its_place(text: str, line: int, column: int, path: str, words: tuple[str, ...]) -> None:
+    """Each mistake is told once, with its position, its key, and what is allowed or how to write it."""
+    (problem,) = problems(text)
+    assert (problem.line, problem.column, problem.path) == (line, column, path)
+    assert str(problem).startswith(f"s.yaml:{line}:{column}  {path}  ")
+    assert problem.found
+    assert problem.allowed or problem.hint
+    for word in words:
+        assert word in str(problem)
+
+
+@pytest.mark.parametrize("name", ["My Sweep", "-a", ".hidden", "mlp; rm -rf x", "../up", "a" * 64, "ä", "a\\nb", ""])
+def test_a_bad_name_is_refused(name: str) -> None:
+    """A name that could not be a folder, or more than a folder, is refused."""
+    (problem,) = problems(f'name: "{name}"\n')
+    assert (problem.line, problem.column, problem.path) == (1, 1, "name")
+    assert "1 to 63 of a-z, 0-9" in problem.allowed
+
+
+def test_a_missing_name_is_told() -> None:
+    """The one key without a default is asked for."""
+    (problem,) = problems("task: regression\n")
+    assert problem.path == "name"
+    assert "name is missing" in problem.found
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
+    """Unknown keys, wrong values, bad bounds, bad rules and keys that do not go together come in one answer."""
+    text = textwrap.dedent("""\
+        name: a
+        task: regression
+        model:
+          widht: 3
+          dropout: {uniform: [0.5, 0.1]}
+          depth: {choice: [1, 2, 2]}
+        optimizer: {lr: fast}
+        search: {metric: val_accuracy, trials: 0}
+        forbid: [{model.norm: btach}]
+        """)
+    found = problems(text)
+    assert [problem.line for problem in found] == [4, 5, 6, 7, 8, 8, 9]
+    assert len(set(found)) == len(found)
+
+
+def test_a_mistake_does_not_cause_another_message() -> None:
+    """Keys are not judged together with a key that could not be read."""
+    (problem,) = problems("name: a\ntask: regresion\nsearch: {metric: val_mae, grace_epochs: 50}\ntraining: {epochs: 60}\n")
+    assert problem.path == "task"
+    (problem,) = problems("name: a\nsearch: {grace_epochs: 50}\ntraining: {epochs: lots}\n")
+    assert problem.path == "training.epochs"
+
+
+def test_a_circle_names_all_who_wait() -> None:
+    """Conditions that wait for each other are each told."""
+    text = "name: a\nmodel:\n  width: {int: [1, 3], when: {model.depth: 2}}\n  depth: {int: [1, 3], when: {model.width: 2}}\n"
+    assert [(problem.line, problem.path) for problem in problems(text)] == [(3, "model.width"), (4, "model.depth")]
+
+
+def test_a_conflict_between_options_may_be_forbidden() -> None:
+    """Keys that only clash in some combinations are fine once a rule excludes these."""
+    text = (
+        "name: a\noptimizer: {name: sgd, nesterov: {choice: [true, false], default: false}, momentum: {choice: [0.0, 0.9]}}\n"
+        "forbid: [{optimizer.nesterov: true, optimizer.momentum: 0}]\n"
+    )
+    assert Space.parse(text, "s.yaml").combinations() == 3
