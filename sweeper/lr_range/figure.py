@@ -91,7 +91,7 @@ def html(result: LrRangeResult) -> str:
     return str(figure.to_html(include_plotlyjs=True, full_html=True))
 
 
-def chart(result: LrRangeResult, width: int = 72, height: int = 10) -> str:
+def chart(result: LrRangeResult, width: int = 64, height: int = 10) -> str:
     """The smoothed curve in block characters, with the suggestion marked below it; empty where there is no curve.
 
     Args:
