@@ -103,15 +103,23 @@ def _left_threads(before: set[threading.Thread]) -> list[threading.Thread]:
 
 
 def _marked_processes() -> dict[int, str]:
-    """The command line of every living process, by pid, whose first environment holds the marker (Linux; nothing elsewhere)."""
-    found = {}
+    """The command line of every living process, by pid, that inherited the marker (Linux; nothing elsewhere).
+
+    A process that renames itself, as Ray's do, overwrites its environment: it is known by its parent.
+    """
+    parents, commands, marked = {}, {}, set()
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            environment = (process / "environ").read_bytes().split(b"\0")
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            parent = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+            environment = (process / "environ").read_bytes().split(b"\0")
         except OSError:
             continue  # ended meanwhile, or another user's
-        # Python's own helper for shared memory lives exactly as long as the session.
-        if MARKER.encode() in environment and command and "multiprocessing.resource_tracker" not in command:
-            found[int(process.name)] = command
-    return found
+        # Python's own helper for shared memory lives exactly as long as the session; zombies have no command line.
+        if command and "multiprocessing.resource_tracker" not in command:
+            parents[int(process.name)], commands[int(process.name)] = parent, command
+            if MARKER.encode() in environment:
+                marked.add(int(process.name))
+    while heirs := {pid for pid, parent in parents.items() if parent in marked} - marked:
+        marked |= heirs
+    return {pid: commands[pid] for pid in sorted(marked)}
