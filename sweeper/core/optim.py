@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import optim
 
 from sweeper.config.schema import AdamW, Sgd
@@ -30,4 +31,8 @@ def build(config: AdamW | Sgd, flat: Flat) -> optim.Optimizer:
                     "momentum above 0",
                     "set optimizer.nesterov: false, or give a momentum",
                 )
-            return optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, fused=True)
+            sgd = optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, fused=True)
+            for parameter in (flat.decayed, flat.plain):
+                # torch's fused kernel leaves a new buffer uninitialised when the first step is skipped (fp16), and then steps with it.
+                sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+            return sgd

@@ -80,6 +80,22 @@ def test_a_skipped_step_is_counted_and_moves_neither_weights_nor_schedule() -> N
     assert weights == pytest.approx([0.9, 0.9, 0.85])
 
 
+def test_momentum_begins_at_zero_when_the_first_step_is_skipped() -> None:
+    """Torch's fused SGD would go on with uninitialised memory."""
+    precision = Precision("fp16", CPU)
+    weight = nn.ParameterList([torch.ones(1000, 1)])
+    flat = Flat(weight)
+    rubbish = [torch.full((1000, 1), 1e20) for _ in range(20)]
+    del rubbish
+    optimizer = optim.build(Sgd(lr=1.0, momentum=0.9, weight_decay=0.0), flat)
+    for factor in (1e36, 0.1, 0.1):
+        flat.gradient.zero_()
+        precision.backward((weight[0] * factor).sum())
+        precision.clip(optimizer, flat.gradient, None)
+        precision.step(optimizer)
+    assert torch.allclose(weight[0], torch.tensor(1.0 - 0.1 - 0.19))
+
+
 @pytest.mark.parametrize("name", ["fp32", "fp16"])
 def test_each_step_has_the_schedules_rate(name: str) -> None:
     """The optimizer steps with peak times the multiplier of this very step, the first with that of step 0."""
