@@ -5,6 +5,7 @@ Parameters are plotted by their place in the config (``optimizer.lr``), so that 
 
 from __future__ import annotations
 
+import html
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -44,8 +45,9 @@ def page(title: str, parts: Mapping[str, go.Figure]) -> str:
         for index, (name, figure) in enumerate(parts.items())
     ]
     style = "body{font-family:sans-serif;max-width:1200px;margin:1em auto;padding:0 1em}"
-    head = f'<meta charset="utf-8"><title>{title}</title><style>{style}</style>'
-    return "\n".join([f"<!DOCTYPE html><html><head>{head}</head><body><h1>{title}</h1>", *bodies, "</body></html>"])
+    shown = html.escape(title)
+    head = f'<meta charset="utf-8"><title>{shown}</title><style>{style}</style>'
+    return "\n".join([f"<!DOCTYPE html><html><head>{head}</head><body><h1>{shown}</h1>", *bodies, "</body></html>"])
 
 
 def sentence(title: str, text: str) -> go.Figure:

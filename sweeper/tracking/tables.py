@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeper.ledger.records import Counts, SweepRecord, TrialRecord
+from sweeper.tracking.flow import Flow
 from sweeper.tracking.words import duration, number, scalar
 from sweeper.trial import Metric, Outcome, Report, Scalar
 
@@ -57,7 +58,7 @@ class Winner:
 
 
 def _table(*headings: str, numeric: Sequence[str] = ()) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False, padding=(0, 1))
     for heading in headings:
         table.add_column(heading, justify="right" if heading in numeric else "left", overflow="fold")
     return table
@@ -95,9 +96,9 @@ def next_steps(config: str) -> RenderableType:
     """The three next commands; long lines are left whole for copying."""
     return _pairs(
         {
-            "make ui": "every trial in the browser (MLflow)",
-            f"make train CONFIG={config}": "a production job with this config",
-            f'sweeper.train(sweeper.load_config("{config}"))': "the same from Python",
+            "make ui": "the MLflow UI",
+            f"make train CONFIG={config}": "a production job",
+            f'sweeper.train(sweeper.load_config("{config}"))': "in Python",
         },
         reverse=True,
     )
@@ -105,6 +106,7 @@ def next_steps(config: str) -> RenderableType:
 
 def _pairs(pairs: Mapping[str, str], *, reverse: bool = False) -> Table:
     grid = Table.grid(padding=(0, 3, 0, 0))
+    grid.add_column(no_wrap=True, overflow="fold")
     for left, right in pairs.items():
         grid.add_row(Text(left, "" if reverse else "dim"), Text(right, "dim" if reverse else ""))
     return grid
@@ -114,20 +116,16 @@ def sweeps_table(rows: Sequence[tuple[SweepRecord, Counts, TrialRecord | None]])
     """One line per sweep: state, trials, best."""
     if not rows:
         return Text("No sweeps yet. Start one: sweeper sweep mlp", "dim")
-    table = _table(
-        "sweep", "state", "done", "complete", "failed", "best", "trial", "started", numeric=("done", "complete", "failed", "best")
-    )
+    table = _table("sweep", "state", "done", "failed", "best", "trial", "started", numeric=("done", "failed", "best", "trial"))
     for sweep, counts, best in rows:
-        done = counts.complete + counts.pruned + counts.diverged + counts.failed + counts.cancelled
         value = "-" if best is None else f"{sweep.metric} {number(best.best_value)}"
         table.add_row(
             Text(sweep.name, "bold"),
             sweep.state,
-            f"{done}/{counts.target}",
-            str(counts.complete),
+            f"{counts.closed}/{counts.target}",
             Text(str(counts.failed), "red" if counts.failed else ""),
             value,
-            "-" if best is None else f"{sweep.name}/{best.trial.number}",
+            "-" if best is None else str(best.number),
             Text(when(sweep.created), "dim"),
         )
     return table
@@ -137,15 +135,14 @@ def trials_table(records: Sequence[TrialRecord], metric: Metric) -> RenderableTy
     """One line per trial, the best first, then the open ones, then the rest by number."""
     if not records:
         return Text("No trials yet.", "dim")
-    table = _table("trial", "outcome", metric.value, "epoch", "values", "why", numeric=("trial", metric.value, "epoch"))
+    table = _table("trial", "outcome", metric.value, "epoch", "values, and why it ended", numeric=("trial", metric.value, "epoch"))
     for record in sorted(records, key=lambda record: _rank(record, metric)):
         table.add_row(
             str(record.trial.number),
             Text(record.outcome or "open", OUTCOME_STYLE[record.outcome]),
             number(record.best_value),
             "-" if record.best_epoch is None else str(record.best_epoch),
-            Text("  ".join(f"{name}={scalar(value)}" for name, value in record.trial.values.items())),
-            Text(record.reason or "", "dim"),
+            Group(Flow(record.trial.values), *([Text(record.reason, "dim")] if record.reason else [])),
         )
     return table
 
@@ -170,7 +167,8 @@ def trial_panel(sweep: str, record: TrialRecord, reports: Sequence[Report], metr
     parts.append(Padding(_pairs({name: scalar(value) for name, value in record.trial.values.items()}), (0, 0, 1, 2)))
     if reports:
         names = list(dict.fromkeys(key for report in reports for key in report.metrics))
-        table = _table("epoch", *names, numeric=("epoch", *names))
+        headings = ["epoch", *(name.replace("_", "\n", 1) for name in names)]
+        table = _table(*headings, numeric=headings)
         for report in reports:
             style = "bold" if report.epoch == record.best_epoch else ""
             table.add_row(str(report.epoch), *(number(report.metrics.get(name)) for name in names), style=style)

@@ -14,13 +14,15 @@ from typing import Self
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from sweeper.errors import SweeperError
 from sweeper.ledger.store import Ledger
-from sweeper.tracking.words import duration, number, scalar
+from sweeper.tracking.flow import Flow
+from sweeper.tracking.words import duration, number
 from sweeper.trial import Direction, Metric, Scalar
 
 _REFRESH_S = 0.5
@@ -98,7 +100,7 @@ def take(ledger: Ledger, sweep: str, began: float, done_before: int, workers: in
         raise LookupError(sweep)
     counts = ledger.counts(sweep)
     best = ledger.best(sweep)
-    done = counts.complete + counts.pruned + counts.diverged + counts.failed + counts.cancelled
+    done = counts.closed
     elapsed = time.monotonic() - began
     leader = None
     if best is not None and best.best_value is not None and best.best_epoch is not None:
@@ -148,7 +150,7 @@ def _title(snapshot: Snapshot) -> Text:
 
 def _progress(snapshot: Snapshot) -> Table:
     line = Table.grid(padding=(0, 2, 0, 0))
-    bar = ProgressBar(total=max(snapshot.target, 1), completed=snapshot.done, width=36, complete_style="cyan", finished_style="cyan")
+    bar = ProgressBar(total=max(snapshot.target, 1), completed=snapshot.done, width=28, complete_style="cyan", finished_style="cyan")
     line.add_row(bar, f"{snapshot.done} of {snapshot.target}", Text(_clock(snapshot), "dim"))
     return line
 
@@ -175,18 +177,7 @@ def _best(snapshot: Snapshot) -> RenderableType:
     head = Text.assemble(
         ("best  ", "dim"), (number(best.value), "bold"), f" {snapshot.metric} at epoch {best.epoch} of {snapshot.sweep}/{best.number}"
     )
-    line = Table.grid()
-    line.add_row("      ", sampled(best.values))
-    return Group(head, line)
-
-
-def sampled(values: Mapping[str, Scalar]) -> Text:
-    """Sampled values in a row that breaks between parameters only."""
-    line = Text()
-    for name, value in values.items():
-        # No-break spaces keep a name and its value on one line.
-        line.append(f"{name}\u00a0", "dim").append(scalar(value).replace(" ", "\u00a0")).append("   ")
-    return line
+    return Group(head, Padding(Flow(best.values), (0, 0, 0, 6)))
 
 
 class LiveView:

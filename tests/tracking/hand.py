@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sweeper.config.space import Resolved, Space
+from sweeper.config.distributions import Choice
+from sweeper.config.files import tree_of
+from sweeper.config.space import Leaf, Resolved, Space
 from sweeper.ledger.owner import Owner
 from sweeper.ledger.records import Entry, NewSweep, SweepState
 from sweeper.ledger.store import Ledger
 from sweeper.ledger.writer import Writer
-from sweeper.trial import Continue, Metric, Outcome, Report, Stop, Trial
+from sweeper.trial import Continue, Metric, Outcome, Report, Scalar, Stop, Trial
 
 SPACE = """\
 name: {name}
@@ -33,6 +35,18 @@ FACTS = {
 }
 
 
+def drawn(space: Space, number: int) -> Resolved:
+    """A config that differs from number to number."""
+
+    def suggest(leaf: Leaf) -> Scalar:
+        distribution = leaf.distribution
+        if isinstance(distribution, Choice):
+            return distribution.options[number % len(distribution.options)]
+        return distribution.low + (distribution.high - distribution.low) * ((number + 1) % 7) / 7
+
+    return space.resolve(suggest, seed=number)
+
+
 class Hand:
     """A ledger with one sweep, a writer for it and a clock that only moves when told."""
 
@@ -46,21 +60,11 @@ class Hand:
         self.writer: Writer = self.ledger.claim(name, Owner.here())
 
     def resolved(self, number: int) -> Resolved:
-        """A config that differs from number to number."""
-
-        def suggest(leaf):
-            options = getattr(leaf.distribution, "options", None)
-            if options is not None:
-                return options[number % len(options)]
-            low, high = leaf.distribution.low, leaf.distribution.high
-            return low + (high - low) * ((number + 1) % 7) / 7
-
-        return self.space.resolve(suggest, seed=number)
+        """The config of a trial."""
+        return drawn(self.space, number)
 
     def number(self, number: int) -> int:
         """Number a trial and start its first attempt; returns the token."""
-        from sweeper.config.files import tree_of
-
         resolved = self.resolved(number)
         trial = Trial(number, number, resolved.values, tree_of(resolved.config), resolved.shape)
         return self.writer.number([trial], "worker")[0]

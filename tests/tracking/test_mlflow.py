@@ -48,6 +48,7 @@ def runs_of(store: Store) -> Callable[[Hand], dict[str, Any]]:
 
 
 def history(store: Store, run: Any, key: str) -> list[tuple[int, float]]:
+    """Step and value of every stored point of a metric."""
     return [(point.step, point.value) for point in Tracker(*store).history(run.info.run_id, key)]
 
 
@@ -85,9 +86,8 @@ def test_a_sweep_is_a_parent_run_with_a_child_per_trial(tmp_path: Path, store: S
 
     assert parent.info.status == "FINISHED"
     assert parent.info.end_time == round(hand.ledger.sweep("whole").ended * 1000)
-    assert {key: parent.data.metrics[key] for key in ("trials_done", "best_val_loss", "test_accuracy", "baseline_val_loss", "trials_failed")} == {
-        "trials_done": 5, "best_val_loss": 1 / 7 / 3, "test_accuracy": 0.875, "baseline_val_loss": 0.9, "trials_failed": 1,
-    }  # fmt: skip
+    told = {"trials_done": 5, "best_val_loss": 1 / 7 / 3, "test_accuracy": 0.875, "baseline_val_loss": 0.9, "trials_failed": 1}
+    assert {key: parent.data.metrics[key] for key in told} == told
     assert parent.data.params["model.width"] == "{'choice': [16, 32], 'default': 16}"
     assert (parent.data.tags["winner"], parent.data.tags["version.torch"]) == ("whole/0", "2.13.0")
     artifacts = store[1] / "whole"
@@ -95,7 +95,7 @@ def test_a_sweep_is_a_parent_run_with_a_child_per_trial(tmp_path: Path, store: S
     assert names == {"best.yaml", "space.yaml", "leaderboard.csv", "leaderboard.json", "figures.html", "history.png", "learning_curves.png"}
     table = json.loads((artifacts / parent.info.run_id / "artifacts" / "leaderboard.json").read_text())
     assert table["columns"][:4] == ["trial", "outcome", "val_loss", "best_epoch"]
-    assert [row[0] for row in table["data"]][0] == 0
+    assert table["data"][0][:2] == [0, "complete"]
     assert "width: 16" in (artifacts / first.info.run_id / "artifacts" / "config.yaml").read_text()
     assert mirror_violations(hand.ledger, *store, hand.name) == []
 
@@ -158,12 +158,14 @@ def test_an_attempt_that_repeats_itself_keeps_its_run(tmp_path: Path, store: Sto
 
 
 @pytest.mark.usefixtures("no_figures")
-@pytest.mark.parametrize("call", ["log_batch", "set_tag", "set_terminated", "create_run"])
 @pytest.mark.parametrize("lost", ["request", "reply"])
-def test_a_crash_at_any_call_leaves_neither_doubles_nor_gaps(tmp_path, store, mirror_of, runs_of, monkeypatch, call, lost) -> None:
+@pytest.mark.parametrize("call", ["log_batch", "set_tag", "set_terminated", "create_run"])
+def test_a_crash_at_any_call_leaves_neither_doubles_nor_gaps(
+    tmp_path: Path, store: Store, runs_of, monkeypatch, *, call: str, lost: str
+) -> None:
     """Whether the request or only its reply was lost: a new process brings everything over once."""
     hand = Hand(tmp_path, f"crash-{call.replace('_', '-')}-{lost}", trials=2)
-    mirror = mirror_of(hand)
+    mirror = MlflowMirror(hand.ledger, *store)
     token = hand.number(0)
     hand.record(token, reports(0, 1, hand.now))
     mirror.sync(hand.name, patience_s=0)
@@ -184,7 +186,7 @@ def test_a_crash_at_any_call_leaves_neither_doubles_nor_gaps(tmp_path, store, mi
         while mirror.sync(hand.name) > 0 and len(calls) < 3:
             assert mirror.error.endswith("did not take everything: connection reset http://***@host/ by peer")
     assert calls
-    again = mirror_of(hand)
+    again = MlflowMirror(hand.ledger, *store)
     assert (again.sync(hand.name), again.error) == (0, None)
     assert set(runs_of(hand)) == {hand.name, f"{hand.name}/0", f"{hand.name}/1"}
     assert mirror_violations(hand.ledger, *store, hand.name) == []
