@@ -78,7 +78,7 @@ class FileDesk:
 
     def _write(self, event: dict[str, object]) -> None:
         with self.ledger.open("a") as file:
-            file.write(json.dumps(event) + "\n")
+            file.write(json.dumps({"at": time.time(), **event}) + "\n")
         self._apply(event)
 
     def _apply(self, event: dict) -> None:

@@ -1,0 +1,108 @@
+"""Ray itself: started or joined in the background, stopped without leftovers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sweeper.errors import InfrastructureError
+
+SWITCHES = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": "(?s).*",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "86400",
+    "TUNE_WARN_THRESHOLD_S": "3600",
+}
+"""Ray reads these at its import: no telemetry, nothing on our terminal, no snapshots of Tune's state, Ctrl-C is ours."""
+
+
+class Cluster:
+    """A Ray cluster for the block of a ``with``: a local one, or the one that RAY_ADDRESS names.
+
+    Entering returns at once; Ray takes seconds to start, which the caller may use for other work before ``ready``.
+    Where Ray is initialised already, it is used as it is and left running.
+
+    Args:
+        namespace: the sweep's name.
+        cpus: how many CPUs a local cluster says it has; None: as many as there are.
+    """
+
+    def __init__(self, namespace: str, cpus: int | None = None) -> None:
+        self._namespace = namespace
+        self._cpus = cpus
+        # Ray's processes die with the thread that started them, so this one lives as long as they are wanted. It is not
+        # the main thread, in which ray.init would take the process's SIGTERM handler.
+        self._keeper = threading.Thread(target=self._keep, name="ray-keeper", daemon=True)
+        self._begun = threading.Event()
+        self._over = threading.Event()
+        self._error: Exception | None = None
+
+    def __enter__(self) -> Self:
+        for key, value in SWITCHES.items():
+            os.environ.setdefault(key, value)
+        self._keeper.start()
+        return self
+
+    def ready(self) -> None:
+        """Wait until Ray runs.
+
+        Raises:
+            InfrastructureError: it cannot be started or reached.
+        """
+        self._begun.wait()
+        if self._error is not None:
+            raise InfrastructureError(f"Ray cannot be started or reached: {self._error}") from self._error
+
+    def stop(self) -> None:
+        """Begin to stop Ray, which takes a second or two; leaving the block waits for it."""
+        self._over.set()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+        self._keeper.join()
+
+    def _keep(self) -> None:
+        import ray
+
+        if ray.is_initialized():
+            self._begun.set()
+            return
+        address = os.environ.get("RAY_ADDRESS") or "local"
+        scratch = _scratch() if address == "local" else None
+        try:
+            # Said before ray.init sets the same: it would warn that it leaves SIGTERM alone. What goes wrong is told by us.
+            logging.getLogger("ray").setLevel(logging.CRITICAL)
+            ray.init(
+                address=address,
+                namespace=self._namespace,
+                num_cpus=None if scratch is None else self._cpus,
+                include_dashboard=None if scratch is None else False,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                _temp_dir=None if scratch is None else str(scratch),
+            )
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that waits in ready()
+            self._error = error
+        self._begun.set()
+        self._over.wait()
+        ray.shutdown()
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _scratch() -> Path:
+    """A folder for Ray's logs and sockets: short, since a socket's path may have no more than 107 bytes."""
+    folder = tempfile.gettempdir()
+    return Path(tempfile.mkdtemp(prefix="sweeper-ray-", dir=folder if len(folder) <= 16 else "/tmp"))  # noqa: S108 - mkdtemp makes it private

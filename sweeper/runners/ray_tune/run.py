@@ -1,0 +1,56 @@
+"""The runner's one function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sweeper.data.dataset import Dataset
+from sweeper.ports import Desk, Train
+from sweeper.runners.ray_tune.cluster import Cluster
+
+
+def run(
+    make_desk: Callable[[], Desk],
+    make_train: Callable[[Dataset], Train],
+    data: Dataset,
+    *,
+    workers: int,
+    cpus_per_worker: int,
+    gpus_per_worker: float,
+    name: str,
+    home: Path,
+) -> None:
+    """Train every open trial of the sweep on Ray workers.
+
+    Args:
+        make_desk: picklable; builds the desk from the ledger, in the desk's process, and again if that process dies.
+        make_train: picklable; builds the training from the data, once per worker process.
+        data: put into the object store once; workers read it in place (its arrays are read-only there).
+        workers: sessions at a time; a cluster with fewer slots runs as many as fit.
+        cpus_per_worker: CPUs that each session reserves.
+        gpus_per_worker: GPUs, or a share of one, that each session reserves.
+        name: the sweep's name.
+        home: where Tune's scratch folder lives while this runs.
+
+    Raises:
+        InfrastructureError: Ray cannot be started or reached, no node has room for a worker, a store failed, or
+            the workers die without getting on.
+        StaleWriterError: another process has taken the sweep over.
+    """
+    with Cluster(name) as cluster:
+        # Tune's import takes a third as long as Ray's start, which goes on meanwhile.
+        from sweeper.runners.ray_tune.driver import Driver
+
+        cluster.ready()
+        with Driver(
+            make_desk,
+            make_train,
+            data,
+            workers=workers,
+            cpus_per_worker=cpus_per_worker,
+            gpus_per_worker=gpus_per_worker,
+            name=name,
+            home=home,
+        ) as driver:
+            driver.run()
