@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sweeper.config.distributions import Choice
 from sweeper.config.space import Space
@@ -44,20 +44,29 @@ def placed(space: Space) -> Iterator[None]:
 
 
 def _place(space: Space, problem: Problem) -> Problem:
-    # Where --set has changed the text, the file's positions are not those of the text.
-    if problem.line is not None or not Path(space.source).is_file() or read_text(Path(space.source)) != space.text:
+    if problem.line is not None or not Path(space.source).is_file():
         return problem
-    positions = load(space.text, space.source).positions
+    file, text = load(read_text(Path(space.source)), space.source), load(space.text, space.source)
     keys = tuple(problem.path.split("."))
     for length in range(len(keys), 0, -1):
-        if position := positions.get(keys[:length]):
+        position = file.positions.get(keys[:length])
+        # What --set has replaced does not stand in the file.
+        if position and _at(file.data, keys[:length]) == _at(text.data, keys[:length]):
             return replace(problem, source=space.source, line=position[0], column=position[1])
     return problem
 
 
+def _at(tree: Any, keys: Sequence[str]) -> Any:
+    for key in keys:
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree
+
+
 def _batch_problems(space: Space, data: Dataset) -> Iterator[Problem]:
     rows = len(data.train)
-    largest = max(int(size) for size in _possible(space, "training.batch_size", space.base.training.batch_size) if isinstance(size, int | float))
+    largest = max(
+        int(size) for size in _possible(space, "training.batch_size", space.base.training.batch_size) if isinstance(size, int | float)
+    )
     if largest > rows:
         found = f"batches of {largest} rows, and the training part has {rows}"
         yield Problem(space.source, "training.batch_size", found, f"1 to {rows}", "or smaller data.val_fraction and data.test_fraction")

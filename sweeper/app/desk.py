@@ -7,9 +7,11 @@ whole content of the process that serves the workers.
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from sweeper.config.space import Space
+from sweeper.errors import StaleWriterError
 from sweeper.ledger.records import Entry, SweepState
 from sweeper.ledger.store import Ledger
 from sweeper.ledger.writer import Writer
@@ -31,14 +33,16 @@ class LedgerDesk:
         writer: of the sweep's owner.
         study: rebuilt from the ledger.
         unfinished: open trials; those that nobody trains are handed out before new ones.
-        live: numbers of those that a worker still trains: the desk was built again, the worker went on.
+        live: tokens, by number, of those that a worker still trains: the desk was built again, the worker went on.
     """
 
-    def __init__(self, ledger: Ledger, writer: Writer, study: Study, unfinished: Sequence[Trial] = (), live: Container[int] = ()) -> None:
+    def __init__(
+        self, ledger: Ledger, writer: Writer, study: Study, unfinished: Sequence[Trial] = (), live: Mapping[int, int] = MappingProxyType({})
+    ) -> None:
         self._ledger = ledger
         self._writer = writer
         self._study = study
-        self._handed = {trial.number: trial for trial in unfinished if trial.number in live}
+        self._handed = {trial.number: (live[trial.number], trial) for trial in unfinished if trial.number in live}
         self._idle = {trial.number: trial for trial in unfinished if trial.number not in live}
 
     def lease(self, worker: str, lanes: int) -> Lease | None:
@@ -56,6 +60,10 @@ class LedgerDesk:
 
     def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
         """Judge and record; in a cancelled sweep every trial stops at its next report."""
+        # A late report of a lost attempt must not reach the study: the trial's new attempt is judged there.
+        for token, report in zip(tokens, reports, strict=True):
+            if self._handed.get(report.trial, (None,))[0] != token:
+                raise StaleWriterError(f"attempt {token} of trial {report.trial} is not live any more")
         going = self._going()
         verdicts: list[Verdict] = []
         entries = []
@@ -86,7 +94,7 @@ class LedgerDesk:
             self._study.reopen(number)
             lost = self._writer.lost_attempts(number)
             if lost < MAX_LOST_ATTEMPTS:
-                self._idle[number] = self._handed[number]
+                _, self._idle[number] = self._handed.pop(number)
             else:
                 self._writer.close(number, Outcome.FAILED, f"its worker died {lost} times")
                 self._close(number, Outcome.FAILED)
@@ -99,7 +107,7 @@ class LedgerDesk:
         return counts.numbered < counts.target or counts.open > 0
 
     def _lease(self, trials: Sequence[Trial], tokens: Sequence[int]) -> Lease:
-        self._handed.update({trial.number: trial for trial in trials})
+        self._handed.update({trial.number: (token, trial) for token, trial in zip(tokens, trials, strict=True)})
         return Lease(tuple(trials), tuple(tokens), self._study.ask_at)
 
     def _close(self, number: int, outcome: Outcome) -> None:
@@ -127,4 +135,4 @@ def open_desk(ledger_url: str, sweep: str, epoch: int) -> LedgerDesk:
     past = ledger.past(sweep)
     study = Study.restore(space, record.target, past)
     unfinished = [one.trial for one in past if one.outcome is None]
-    return LedgerDesk(ledger, ledger.writer(sweep, epoch), study, unfinished, ledger.live_numbers(sweep))
+    return LedgerDesk(ledger, ledger.writer(sweep, epoch), study, unfinished, ledger.live(sweep))

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeper.app.home import Home
+from sweeper.atomic import replace_text
 from sweeper.config.files import config_from_tree, dump_config
 from sweeper.config.schema import Config
-from sweeper.atomic import replace_text
 from sweeper.ledger.records import SweepRecord, SweepState, TrialRecord
 from sweeper.ledger.store import Ledger
 from sweeper.ledger.writer import Writer
@@ -35,8 +35,7 @@ def crown(home: Home, ledger: Ledger, writer: Writer, data: Dataset) -> None:
 
     The test part is touched only for a winner that has not been tested yet; ``facts["test"]`` counts the touches.
     """
-    from sweeper.production.model import evaluate_test
-    from sweeper.production.train import export
+    from sweeper.production.model import evaluate_test, export
 
     sweep = ledger.known(writer.sweep)
     best = ledger.best(sweep.name)
@@ -75,4 +74,5 @@ def final_config(sweep: SweepRecord, record: TrialRecord) -> Config:
         "versions": facts["versions"],
         "date": datetime.fromtimestamp(record.ended or sweep.created, UTC).strftime("%Y-%m-%d"),
     }
-    return config.model_copy(update={"forbid": [], "provenance": provenance})
+    data = config.data.model_copy(update={"source": facts["data_source"]})
+    return config.model_copy(update={"data": data, "forbid": [], "provenance": provenance})

@@ -79,7 +79,10 @@ def show(tested: Tested) -> None:
 
     home, console, result = Home.from_environment(), Console(highlight=False), tested.result
     verdict = result.judgement
-    console.print(f"learning-rate range test of {result.name} with {result.optimizer}, {result.horizon} steps, {len(result.losses)} seeds", markup=False)
+    console.print(
+        f"learning-rate range test of {result.name} with {result.optimizer}, {result.horizon} steps, {len(result.losses)} seeds",
+        markup=False,
+    )
     console.print(chart(result), markup=False)
     console.print(f"{verdict.status}: {verdict.sentence}", markup=False)
     if verdict.suggestion is not None and verdict.bracket is not None:

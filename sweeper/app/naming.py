@@ -97,7 +97,9 @@ def _again(record: SweepRecord, space: Space) -> Choice:
     if record.state in ACTIVE:
         return Choice(record.name, Action.RESUME, space)
     if record.state is SweepState.COMPLETE and more:
-        return Choice(record.name, Action.EXTEND, space, (f"{record.name} grows from {record.target} to {space.base.search.trials} trials",))
+        return Choice(
+            record.name, Action.EXTEND, space, (f"{record.name} grows from {record.target} to {space.base.search.trials} trials",)
+        )
     return Choice(record.name, Action.SHOW, space)
 
 

@@ -9,14 +9,15 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from sweeper.app.existing import known_sweeps
 from sweeper.app.home import Home
 from sweeper.app.naming import Choice, choose
-from sweeper.app.existing import known_sweeps
-from sweeper.config.distributions import Distribution, Int, Log, Uniform
 from sweeper.config.distributions import Choice as Options
+from sweeper.config.distributions import Distribution, Int, Log, Uniform
 from sweeper.config.files import find_space
 from sweeper.config.space import Space
 from sweeper.search.study import Study
+from sweeper.tracking.words import scalar
 from sweeper.trial import Trial
 
 SHOWN = 5
@@ -86,8 +87,11 @@ def show(made: Plan) -> None:
     for note in made.choice.notes:
         console.print(note)
     size = space.combinations()
-    console.print(f"[bold]{made.choice.name}[/]: {made.choice.action.value} a sweep of {search.trials} trials of at most {space.base.training.epochs} epochs")
-    console.print(f"sampler {search.sampler}, pruner {search.pruner}, metric {search.metric} ({search.metric.direction}), seed {search.seed}")
+    epochs = space.base.training.epochs
+    console.print(f"[bold]{made.choice.name}[/]: {made.choice.action.value} a sweep of {search.trials} trials of at most {epochs} epochs")
+    console.print(
+        f"sampler {search.sampler}, pruner {search.pruner}, metric {search.metric} ({search.metric.direction}), seed {search.seed}"
+    )
     console.print(f"{'endlessly many' if size is None else size} distinct configs")
     if search.pruner == "asha":
         console.print(f"pruned at epochs {', '.join(map(str, sorted(made.rungs)))}: the best 1/{search.reduction} go on")
@@ -97,4 +101,4 @@ def show(made: Plan) -> None:
     console.print(parameters)
     console.print(f"the first {len(made.first)} trials:")
     for trial in made.first:
-        console.print("  " + ", ".join(f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}" for key, value in trial.values.items()))
+        console.print("  " + ", ".join(f"{key}={scalar(value)}" for key, value in trial.values.items()), markup=False, soft_wrap=True)

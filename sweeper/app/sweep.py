@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import make_url
@@ -109,7 +110,7 @@ def sweep(request: Request, tell: Callable[[str], None]) -> Finished:
         room = slots(choice.space.base.resources, choice.space.source, cluster=bool(os.environ.get("RAY_ADDRESS")))
     data = prepared(choice.space)
     ledger = Ledger.open(home.ledger_url)
-    writer = claimed(ledger, choice, data)
+    writer = claimed(home, ledger, choice, data)
     try:
         follower = follow.start(choice.name)
         with LiveView(ledger, choice.name, workers=room.workers, quiet=request.quiet):
@@ -121,7 +122,7 @@ def sweep(request: Request, tell: Callable[[str], None]) -> Finished:
     return finished(ledger, choice.name, follower.drain(DRAIN_SECONDS), started)
 
 
-def claimed(ledger: Ledger, choice: Choice, data: Dataset) -> Writer:
+def claimed(home: Home, ledger: Ledger, choice: Choice, data: Dataset) -> Writer:
     """Create the sweep if it is new, and become its only writer.
 
     Raises:
@@ -137,7 +138,7 @@ def claimed(ledger: Ledger, choice: Choice, data: Dataset) -> Writer:
                 fingerprint=space.fingerprint(),
                 metric=space.base.search.metric,
                 target=space.base.search.trials,
-                facts=_facts(space, data),
+                facts=_facts(home, space, data),
             )
         )
     record = ledger.known(choice.name)
@@ -155,14 +156,16 @@ def finished(ledger: Ledger, name: str, pending: int, started: float, notes: tup
     return Finished(ledger.known(name), ledger.counts(name), ledger.best(name), pending, time.monotonic() - started, notes)
 
 
-def _facts(space: Space, data: Dataset) -> dict[str, Any]:
+def _facts(home: Home, space: Space, data: Dataset) -> dict[str, Any]:
     from sweeper.preflight.baseline import baseline
 
     line = baseline(data, seed=space.base.data.seed)
+    name = data.summary["source"]
     return {
         "experiment": space.name,
         "source": space.source,
         "data_hash": data.hash,
+        "data_source": home.shown(Path(name).absolute()) if Path(name).is_file() else name,
         "data": data.summary,
         "baseline": {"name": line.name, **line.val, **line.test},
         "versions": versions(),

@@ -31,8 +31,13 @@ class Runner(StrEnum):
 
 SpaceName = Annotated[str, typer.Argument(metavar="SPACE", help="a shipped or own space by name (search_spaces/NAME.yaml), or a path")]
 SweepName = Annotated[str, typer.Argument(metavar="SWEEP", help="the sweep's name, as in `sweeper list`")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="replace a key; a value, or a distribution such as '{log: [1e-4, 1e-2]}'")]
-Trials = Annotated[int | None, typer.Option("--trials", metavar="N", help="in place of search.trials; more than before extends a finished sweep")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="replace a key; a value, or a distribution such as '{log: [1e-4, 1e-2]}'"),
+]
+Trials = Annotated[
+    int | None, typer.Option("--trials", metavar="N", help="in place of search.trials; more than before extends a finished sweep")
+]
 Name = Annotated[str | None, typer.Option("--name", help="of the sweep; default: the space's name")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout, and nothing else there")]
 
@@ -44,7 +49,9 @@ def _version(wanted: bool) -> None:
 
 
 @cli.callback()
-def _root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")] = False) -> None: ...
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="print the version")] = False,
+) -> None: ...
 
 
 @cli.command()

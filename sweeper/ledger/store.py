@@ -223,10 +223,11 @@ class Ledger:
                 self._refuse_unknown(connection, name)
             return reading.sweep_record(row)
 
-    def live_numbers(self, sweep: str) -> frozenset[int]:
-        """The trials that have a live attempt."""
+    def live(self, sweep: str) -> dict[int, int]:
+        """The token of each live attempt, by the number of its trial."""
         with self._database.read() as connection:
-            return frozenset(int(row.number) for row in connection.execute(sql.OPEN_TRIALS, {"sweep": sweep}) if row.token is not None)
+            rows = connection.execute(sql.OPEN_TRIALS, {"sweep": sweep})
+            return {int(row.number): int(row.token) for row in rows if row.token is not None}
 
     def past(self, sweep: str) -> list[PastTrial]:
         """All trials with their histories: closed ones in the order of closing, then open ones by number."""

@@ -1,0 +1,95 @@
+"""Any process may be killed: the same command finishes the sweep, and fsck proves it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sweeper.ledger.records import SweepState
+
+from .driving import TINY, closed, kill, ledger_of, started, sweeper, told, wait_for, write
+
+pytestmark = pytest.mark.slow
+
+LONGER = TINY.replace("epochs: 4", "epochs: 60").replace("grace_epochs: 1, reduction: 2", "pruner: none")
+"""Trials of about a second, so that a kill finds one in training."""
+
+
+def _finish(home: Path, space: Path, runner: str) -> None:
+    """The same command again ends the sweep with exactly its trials, each closed once, and fsck agrees."""
+    done = sweeper("sweep", space, "--runner", runner, "--json")
+    assert done.returncode == 0, done.stderr
+    assert told(done)["trials"]["open"] == 0
+    records = ledger_of(home).trials("tiny")
+    assert [record.number for record in records] == list(range(8))
+    assert sorted(record.closed_order or 0 for record in records) == list(range(1, 9))
+    checked = sweeper("fsck", "--json")
+    assert told(checked)["violations"] == []
+
+
+@pytest.mark.parametrize("runner", ["local", "ray"])
+def test_kill_9_of_the_driver(home: Path, runner: str) -> None:
+    """Kill -9 in the middle, and the same command goes on: exactly N trials, none twice."""
+    space = write(home, LONGER)
+    driver = started("sweep", space, "--runner", runner)
+    wait_for(lambda: closed(home) >= 2)
+    kill(driver)
+    before = {record.number: record.best_value for record in ledger_of(home).trials("tiny") if record.outcome}
+    assert 2 <= len(before) < 8
+    _finish(home, space, runner)
+    after = {record.number: record.best_value for record in ledger_of(home).trials("tiny")}
+    assert before.items() <= after.items()
+
+
+def test_kill_9_of_a_worker(home: Path) -> None:
+    """A dead worker's trial is trained again within the same command."""
+    space = write(home, LONGER)
+    driver = started("sweep", space, "--json")
+    wait_for(lambda: closed(home) >= 1)
+    os.kill(_worker_of(driver.pid), signal.SIGKILL)
+    out, err = driver.communicate(timeout=110)
+    assert driver.returncode == 0, err
+    assert '"open": 0' in out
+    _finish(home, space, "ray")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_leave_a_resumable_sweep(home: Path, number: int, code: int) -> None:
+    """Ctrl-C and SIGTERM end with their codes and a sentence, no traceback, and leave nobody in charge."""
+    space = write(home, LONGER)
+    driver = started("sweep", space, "--runner", "local")
+    wait_for(lambda: closed(home) >= 1)
+    returncode, _, err = kill(driver, number)
+    assert returncode == code
+    assert "Traceback" not in err
+    assert "the same command goes on" in err
+    assert ledger_of(home).known("tiny").owner is None
+    _finish(home, space, "local")
+
+
+def test_a_second_driver_is_refused_by_name(home: Path) -> None:
+    """Two drivers on one sweep: the second names the first and changes nothing; cancel ends the first."""
+    space = write(home, LONGER)
+    driver = started("sweep", space, "--runner", "local")
+    wait_for(lambda: closed(home) >= 1)
+    second = sweeper("sweep", space, "--runner", "local")
+    assert second.returncode == 2
+    assert str(driver.pid) in second.stderr
+    assert sweeper("cancel", "tiny").returncode == 0
+    driver.communicate(timeout=60)
+    assert driver.returncode == 3
+    assert ledger_of(home).known("tiny").state is SweepState.CANCELLED
+
+
+def _worker_of(driver: int) -> int:
+    """The pid of a Ray worker that belongs to this driver's cluster and trains."""
+    found = subprocess.run(["ps", "-eo", "pid,sid,args"], capture_output=True, text=True, check=True).stdout
+    for line in found.splitlines():
+        pid, session, command = line.split(None, 2) if len(line.split(None, 2)) == 3 else ("0", "0", "")
+        if session == str(driver) and command.startswith("ray::") and "Worker" in command:
+            return int(pid)
+    raise LookupError(found)

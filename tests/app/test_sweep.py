@@ -1,0 +1,92 @@
+"""The main job, end to end, in this order of trust: it works, it works again, it gives the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import sweeper as library
+from sweeper.ledger.store import Ledger
+from sweeper.trial import Outcome
+
+from .driving import ledger_of, sweeper, told, write
+
+pytestmark = pytest.mark.slow
+
+
+def _decisions(ledger: Ledger) -> list[tuple[object, ...]]:
+    """What was decided, trial by trial, without times."""
+    return [
+        (r.number, r.trial.seed, dict(r.trial.values), r.outcome, r.reason, r.best_value, r.best_epoch, r.epochs, r.closed_order)
+        for r in ledger.trials("tiny")
+    ]
+
+
+def test_the_main_job_in_one_process(home: Path) -> None:
+    """A space becomes a winner with its model and file; the same command shows it again, more trials extend it, and fsck finds nothing."""
+    space = write(home)
+    first = sweeper("sweep", space, "--runner", "local", "--json")
+    assert first.returncode == 0, first.stderr
+    report = told(first)
+    assert report["trials"] == {
+        "target": 8,
+        "complete": report["trials"]["complete"],
+        "pruned": 8 - report["trials"]["complete"],
+        "diverged": 0,
+        "failed": 0,
+        "cancelled": 0,
+        "open": 0,
+    }
+    assert report["test"]["touches"] == 1
+    assert report["tracking_pending"] == 0
+    assert {path.name for path in (home / "runs" / "tiny" / "model").iterdir()} >= {
+        "model.safetensors",
+        "checkpoint.json",
+        "config.yaml",
+        "preprocessing.json",
+    }
+
+    config = library.load_config(home / "runs" / "tiny" / "best.yaml")
+    assert config.provenance is not None
+    assert config.provenance["value"] == report["winner"]["value"]
+    result = library.train(config)
+    assert result.reproduced is True
+    assert result.metrics["val_loss"] == report["winner"]["value"]
+
+    again = sweeper("sweep", space, "--json")
+    assert again.returncode == 0
+    assert told(again)["winner"] == report["winner"]
+
+    more = sweeper("sweep", space, "--runner", "local", "--trials", "10", "--json")
+    assert more.returncode == 0
+    assert told(more)["trials"]["target"] == 10
+    checked = sweeper("fsck", "--json")
+    assert (checked.returncode, told(checked)["violations"]) == (0, [])
+
+
+def test_runners_decide_alike(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """With one worker, Ray and the in-process runner make the same decisions, under TPE and ASHA."""
+    space = write(home)
+    options = ("--set", "search.sampler=tpe", "--set", "resources.workers=1", "--json")
+    other = tmp_path_factory.mktemp("ray")
+    alone = sweeper("sweep", space, "--runner", "local", *options)
+    assert alone.returncode == 0, alone.stderr
+    on_ray = sweeper("sweep", space, "--runner", "ray", *options, SWEEPER_HOME=str(other))
+    assert on_ray.returncode == 0, on_ray.stderr
+    decisions = _decisions(ledger_of(home))
+    assert _decisions(ledger_of(other)) == decisions
+    assert {outcome for _, _, _, outcome, *_ in decisions} == {Outcome.COMPLETE, Outcome.PRUNED}
+
+
+def test_cancel_and_remove(home: Path) -> None:
+    """A sweep that nobody drives is cancelled at once; after rm nothing of it is left but its MLflow runs."""
+    space = write(home)
+    assert sweeper("sweep", space, "--runner", "local", "--json").returncode == 0
+    assert sweeper("cancel", "tiny").returncode == 2  # it is over
+    assert sweeper("rm", "tiny").returncode == 0
+    assert not (home / "runs" / "tiny").exists()
+    assert ledger_of(home).sweeps() == []
+    shown = sweeper("show", "tiny")
+    assert shown.returncode == 2
+    assert "no sweep named 'tiny'" in shown.stderr
