@@ -15,6 +15,7 @@ from sqlalchemy import event
 
 from sweeper.errors import InfrastructureError, InputError
 from sweeper.ledger import tables
+from sweeper.ledger.filesystem import MOUNTS, network_mount
 
 SOURCE = "SWEEPER_LEDGER_URL"
 BUSY_S = 30.0
@@ -114,6 +115,11 @@ class Database:
             yield connection
 
     def _create_sqlite(self, file: Path) -> None:
+        network = network_mount(file.resolve(), MOUNTS.read_text() if MOUNTS.exists() else "")
+        if network is not None:
+            raise InfrastructureError(
+                f"the ledger {file} would lie on {network}, where SQLite loses data; set {SOURCE} to a local file or PostgreSQL"
+            )
         file.parent.mkdir(parents=True, exist_ok=True)
         if file.is_file() and file.stat().st_size and self._initialised():
             return

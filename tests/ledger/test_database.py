@@ -147,6 +147,14 @@ def test_a_password_is_never_shown(url: str) -> None:
         chain = chain.__cause__ or chain.__context__
 
 
+def test_a_password_is_blotted_out_of_the_servers_own_words() -> None:
+    """Whatever the driver says is shown only without it, here with a password that is a word of the message."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    with pytest.raises(InfrastructureError, match=r"\*\*\*") as error:
+        Ledger.open("postgresql://u:refused@127.0.0.1:1/db")
+    assert "refused" not in str(error.value)
+
+
 def test_a_lock_held_for_a_while_is_waited_for(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite's own patience is not the end: the beginning of a transaction is tried again, for nothing is written yet."""
     monkeypatch.setattr("sweeper.ledger.database.PATIENCE_S", 0.0)

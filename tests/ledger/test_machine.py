@@ -156,5 +156,5 @@ class Sweeping(RuleBasedStateMachine):
             self.writer.extend(TARGET)
 
 
-Sweeping.TestCase.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+Sweeping.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
 TestSweeping = Sweeping.TestCase

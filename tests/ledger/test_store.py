@@ -147,7 +147,8 @@ def test_the_tracker_sees_what_is_ahead_of_its_cursor(ledger: Ledger) -> None:
     writer.record([Entry(tokens[0], report(0, 1)), Entry(tokens[0], report(0, 2))])
     [pending] = ledger.pending("mlp")
     assert (pending.record.number, pending.run_id, pending.from_epoch) == (0, None, 1)
-    ledger.mark("mlp", 0, run_id="r0", epoch=2)
+    ledger.mark("mlp", 0, epoch=2)
+    ledger.mark("mlp", 0, run_id="r0")
     assert ledger.pending("mlp") == []
     finish(writer, 0, tokens[0], (0.5, 0.4, 0.3))
     writer.fail(tokens[1], "boom")

@@ -108,6 +108,16 @@ def test_a_token_dies_with_its_owner(ledger: Ledger) -> None:
     assert new.lost_attempts(0) == 0, "a driver's death is not the trial's fault"
 
 
+def test_whoever_gives_the_sweep_up_leaves_nothing_running(ledger: Ledger) -> None:
+    """Nobody owns it, no attempt is live, and every copy of the writer is stale."""
+    writer = claimed(ledger)
+    writer.number([trial(0)], "w0")
+    writer.release_owner()
+    assert (ledger.known("mlp").owner, ledger.counts("mlp").running, ledger.live("mlp")) == (None, 0, {})
+    with pytest.raises(StaleWriterError):
+        ledger.writer("mlp", writer.epoch).beat()
+
+
 def test_a_stale_token_spoils_the_whole_call(ledger: Ledger) -> None:
     """Of reports sent together either all are written or none."""
     writer = claimed(ledger)
@@ -129,7 +139,7 @@ def test_a_released_worker_is_fenced_off(ledger: Ledger) -> None:
     with pytest.raises(StaleWriterError):
         writer.record([Entry(tokens[0], report(0, 1))])
     assert (writer.lost_attempts(0), writer.lost_attempts(1), ledger.counts("mlp").running) == (1, 0, 1)
-    assert ledger.live_numbers("mlp") == {3}
+    assert ledger.live("mlp").keys() == {3}
 
 
 def test_an_attempt_is_started_only_of_an_open_idle_trial(ledger: Ledger) -> None:
