@@ -6,7 +6,7 @@ Everything here is derived from the pydantic models of ``sweeper.config.schema``
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -88,9 +88,9 @@ def family(node: NodeType, name: str) -> Family | None:
     field = node.model_fields[name]
     if not isinstance(field.discriminator, str):
         return None
-    tag = field.discriminator
-    members = {str(get_args(member.model_fields[tag].annotation)[0]): member for member in get_args(field.annotation)}
-    return Family(tag, members, str(getattr(field.default, tag)))
+    name_of = field.discriminator
+    nodes = {str(get_args(node.model_fields[name_of].annotation)[0]): node for node in get_args(field.annotation)}
+    return Family(name_of, nodes, str(getattr(field.default, name_of)))
 
 
 def mapping(node: NodeType, name: str) -> NodeType | None:
@@ -106,6 +106,21 @@ def members(section: str) -> Mapping[str, NodeType]:
         return found.members
     plain = mapping(Config, section)
     return {} if plain is None else {"": plain}
+
+
+def tag(section: str, tree: Any) -> str | None:
+    """Which member of a section a mapping is meant to be; None when it is no mapping or its tag no text."""
+    if not isinstance(tree, dict):
+        return None
+    found = family(Config, section)
+    name = tree.get(found.tag, found.default) if found else ""
+    return name if isinstance(name, str) else None
+
+
+def labels(section: str, options: Sequence[Any]) -> list[str]:
+    """What the sub-trees of a choice are called: their tags when these are unique, else their positions."""
+    tags = [name for option in options if (name := tag(section, option))]
+    return tags if len(set(tags)) == len(options) else [str(index) for index in range(len(options))]
 
 
 @cache

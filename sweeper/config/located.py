@@ -63,7 +63,8 @@ class Located:
         """Put a value into the tree (making mappings on the way) and remember the option that brought it."""
         node: Any = self.tree
         for depth, part in enumerate(path[:-1], start=1):
-            if isinstance(node, dict) and not isinstance(node.get(str(part)), dict | list):
+            wanted = list if isinstance(path[depth], int) else dict
+            if isinstance(node, dict) and not isinstance(node.get(str(part)), wanted):
                 node[str(part)] = {}
                 self._forget(path[:depth], option)
             node = node[part]

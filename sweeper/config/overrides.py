@@ -87,26 +87,22 @@ def _plain_place(path: tuple[str, ...], value: Any) -> list[tuple[KeyPath, Any]]
 
 def _choice_places(section: str, options: list[Any], rest: tuple[str, ...], value: Any) -> list[tuple[KeyPath, Any]] | _Nowhere:
     """Into each sub-tree that knows the key; setting the tag (``optimizer.name=sgd``) keeps the sub-tree of that name only."""
-    family = keys.family(Config, section)
-    members = keys.members(section)
-    nodes: list[keys.NodeType | None] = []
-    for option in options:
-        tag = "" if family is None or not isinstance(option, dict) else option.get(family.tag, family.default)
-        nodes.append(members.get(tag) if isinstance(tag, str) else None)
+    family, members = keys.family(Config, section), keys.members(section)
+    tags = [keys.tag(section, option) for option in options]
     if family is not None and rest == (family.tag,):
-        kept = [option for option in options if isinstance(option, dict) and option.get(family.tag, family.default) == value]
+        kept = [option for option, tag in zip(options, tags, strict=True) if tag == value]
         if not kept:
-            named = [str(option.get(family.tag, family.default)) for option in options if isinstance(option, dict)]
+            named = [tag for tag in tags if tag is not None]
             found = f"none of the choices has {family.tag}: {keys.show(value)}"
             return _Nowhere(found, ", ".join(named), nearest.hint(str(value), named))
         return [((section,), kept[0] if len(kept) == 1 else {"choice": kept})]
-    labelled = len(rest) == 2 and family is not None
-    name = rest[-1]
-    places: list[tuple[KeyPath, Any]] = []
-    for index, (option, node) in enumerate(zip(options, nodes, strict=True)):
-        wanted = not labelled or (family is not None and isinstance(option, dict) and option.get(family.tag, family.default) == rest[0])
-        if node is not None and wanted and name in node.model_fields and len(rest) <= 2:
-            places.append(((section, "choice", index, name), value))
+    nodes = [None if tag is None else members.get(tag) for tag in tags]
+    label, name = rest[:-1], rest[-1]
+    places: list[tuple[KeyPath, Any]] = [
+        ((section, "choice", index, name), value)
+        for index, (node, own) in enumerate(zip(nodes, keys.labels(section, options), strict=True))
+        if node is not None and name in node.model_fields and label in ((), (own,))
+    ]
     known = [f"{section}.{name}" for node in nodes if node is not None for name in node.model_fields]
     return places or _unknown(".".join((section, *rest)), known)
 

@@ -21,6 +21,7 @@ KINDS: Mapping[str, str] = {
 }
 """Each distribution, and how it is written."""
 ALLOWED_KINDS = " or ".join(KINDS.values())
+_LARGEST = 2**53  # beyond it float64, and with it every sampler, skips whole numbers
 _BESIDE = ("default", "when")
 _SPOKEN = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
 
@@ -152,6 +153,10 @@ def _bound(located: Located, at: KeyPath, bound: Any, leaf: Key) -> bool:
     elif kind == "int" and not isinstance(bound, int):
         hint = value_hint(leaf, bound) if leaf.kind == "int" else "write {uniform: [...]} for fractions"
         located.problem(path, f"{end} is {keys.found(bound)}", "a whole number", hint, at=at)
+    elif kind == "int" and abs(bound) > _LARGEST:
+        located.problem(
+            path, f"{end} is {keys.found(bound)}", f"a whole number up to {_LARGEST}", "write {log: [...]} for large ranges", at=at
+        )
     elif kind == "log" and bound <= 0:
         located.problem(
             path, f"{end} is {keys.show(bound)}, which has no logarithm", "a number above 0", "write {log: [1e-5, 1e-1]}, or uniform", at=at

@@ -108,7 +108,7 @@ class _Reader:
         if not isinstance(options, list) or len(options) < 2 or not all(isinstance(option, dict) for option in options):
             self.located.problem(path, keys.found(options), "a list of two or more mappings", example, at=(*path, "choice"))
             return Section({"": fallback}, fallback)
-        labels = _labels(name, options)
+        labels = keys.labels(name, options)
         choice = Choice(tuple(labels))
         default = self._default(path, tree, choice, labels[0], ", ".join(labels))
         when = self._when(path, tree)
@@ -211,14 +211,10 @@ class _Reader:
 
     def _present(self, section: str) -> list[NodeType]:
         """The members of a family that the file uses."""
-        members, family = keys.members(section), keys.family(Config, section)
+        members = keys.members(section)
         tree = self.located.tree.get(section, {})
-        options = tree.get("choice", [tree]) if isinstance(tree, dict) else [{}]
-        if family is None:
-            return list(members.values())
-        tags = (
-            [option.get(family.tag, family.default) for option in options if isinstance(option, dict)] if isinstance(options, list) else []
-        )
+        options = tree.get("choice", [tree]) if isinstance(tree, dict) else []
+        tags = [keys.tag(section, option) for option in options] if isinstance(options, list) else []
         return [node for tag, node in members.items() if tag in tags] or list(members.values())
 
     # everything else
@@ -275,16 +271,6 @@ class _Reader:
 
 def _defaults(node: NodeType) -> dict[str, Scalar]:
     return {name: keys.key(node, name).default for name in node.model_fields}
-
-
-def _labels(section: str, options: list[dict[str, Any]]) -> list[str]:
-    """Unique family names of the sub-trees, else their positions."""
-    family = keys.family(Config, section)
-    if family is not None:
-        names = [option.get(family.tag, family.default) for option in options]
-        if all(isinstance(name, str) for name in names) and len(set(names)) == len(names):
-            return names
-    return [str(index) for index in range(len(options))]
 
 
 def _standard(section: str, leaf: Key, distribution: Distribution) -> Scalar:

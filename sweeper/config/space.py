@@ -14,7 +14,8 @@ from sweeper.config.plan import Leaf, Plan, Slot
 from sweeper.config.read import read
 from sweeper.config.resolve import Forbidden, Resolved, Suggest, digest, resolve, structure
 from sweeper.config.schema import Config
-from sweeper.config.strict_yaml import Document, dump, load, read_text
+from sweeper.config.strict_yaml import dump, load
+from sweeper.config.text_file import read_text
 from sweeper.trial import Scalar
 
 __all__ = ["Forbidden", "Leaf", "Resolved", "Space", "Suggest"]
@@ -57,8 +58,7 @@ class Space:
         Raises:
             InputError: every problem of the text and the overrides.
         """
-        document: Document = load(text, source)
-        located = apply(document, overrides)
+        located = apply(load(text, source), overrides)
         plan = read(located)
         base = vetting.vet(located, plan)
         return cls(

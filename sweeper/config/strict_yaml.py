@@ -15,16 +15,16 @@ from typing import Any, TypeAlias
 import yaml
 from yaml.error import MarkedYAMLError
 
-from sweeper.config import nearest, scalars
+from sweeper.config import scalars
+from sweeper.config.text_file import MOST_BYTES, position_of, read_text, too_large
 from sweeper.config.yaml_dump import dump
 from sweeper.errors import InputError, Problem
 
-__all__ = ["Document", "KeyPath", "Position", "dotted", "dump", "load", "load_file", "load_value", "read_text"]
+__all__ = ["Document", "KeyPath", "Position", "dotted", "dump", "load", "load_file", "load_value"]
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 Position: TypeAlias = tuple[int, int]
 
-MOST_BYTES = 256 * 1024
 MOST_DEPTH = 20
 _UNPRINTABLE = re.compile("[^\\t\\n\\r\\x20-\\x7e\\x85\\xa0-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 _NEVER_TEXT = re.compile("[\\x00\\ud800-\\udfff]")
@@ -90,37 +90,6 @@ def load_file(path: Path) -> Document:
     return load(read_text(path), str(path))
 
 
-def read_text(path: Path) -> str:
-    """The text of a file of at most 256 KiB of UTF-8.
-
-    Raises:
-        InputError: missing (naming the nearest), a directory, unreadable, too large or not UTF-8.
-    """
-    source = str(path)
-    try:
-        if path.is_dir():
-            raise InputError.of(source, "", "this is a directory", "a YAML file", _example_in(path))
-        if not path.exists():
-            raise InputError.of(source, "", "no such file", "a YAML file", _neighbour(path))
-        if not path.is_file():
-            raise InputError.of(source, "", "this is not a regular file", "a YAML file")
-        with path.open("rb") as file:
-            raw = file.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise InputError.of(source, "", f"the file cannot be read: {reason}") from error
-    if len(raw) > MOST_BYTES:
-        raise InputError([_too_large(source)])
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = raw[: error.start].decode("utf-8-sig", errors="ignore")
-        line, column = _position(before, len(before))
-        raise InputError(
-            [Problem(source, "", f"byte 0x{raw[error.start]:02x} is not UTF-8", "UTF-8", "save the file as UTF-8", line, column)]
-        ) from error
-
-
 @dataclass
 class _Frame:
     """A mapping or list that is being read."""
@@ -166,13 +135,13 @@ class _Reader:
     def _unreadable(self, text: str) -> bool:
         """Whether the text as such is refused: size, characters, tabs."""
         if len(text.encode("utf-8", errors="replace")) > MOST_BYTES:
-            self.problems.append(_too_large(self.source))
+            self.problems.append(too_large(self.source))
         elif match := _UNPRINTABLE.search(text):
             name = "a NUL character" if match.group() == "\0" else f"the unprintable character U+{ord(match.group()):04X}"
-            self.problem(name, "printable text", "delete it", _position(text, match.start()))
+            self.problem(name, "printable text", "delete it", position_of(text, match.start()))
         elif tabs := [match.start() + match.group().index("\t") for match in _TAB_INDENT.finditer(text)]:
             more = f" (and {len(tabs) - 1} more)" if len(tabs) > 1 else ""
-            self.problem(f"a tab indents the line{more}", "spaces", "indent with two spaces", _position(text, tabs[0]))
+            self.problem(f"a tab indents the line{more}", "spaces", "indent with two spaces", position_of(text, tabs[0]))
         return bool(self.problems)
 
     def _event(self, event: yaml.Event) -> None:
@@ -318,30 +287,3 @@ def _word(value: Any) -> str:
     if value is None:
         return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _position(text: str, offset: int) -> Position:
-    return text.count("\n", 0, offset) + 1, offset - (text.rfind("\n", 0, offset) + 1) + 1
-
-
-def _too_large(source: str) -> Problem:
-    return Problem(
-        source,
-        "",
-        f"larger than {MOST_BYTES // 1024} KiB",
-        f"at most {MOST_BYTES // 1024} KiB",
-        "a space is a page of text: is this the right file?",
-    )
-
-
-def _neighbour(path: Path) -> str:
-    folder = path.parent
-    if not folder.is_dir():
-        return f"there is no folder {folder}"
-    names = sorted(p.name for p in folder.glob("*.y*ml"))
-    return nearest.hint(path.name, names) if names else ""
-
-
-def _example_in(folder: Path) -> str:
-    names = sorted(p.name for p in folder.glob("*.y*ml"))
-    return f"write {folder / names[0]}" if names else ""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sweeper.config.space import Space
+from sweeper.config.strict_yaml import dump
 from sweeper.errors import InputError, Problem
 
 
@@ -376,3 +380,42 @@ def test_a_conflict_between_options_may_be_forbidden() -> None:
         "forbid: [{optimizer.nesterov: true, optimizer.momentum: 0}]\n"
     )
     assert Space.parse(text, "s.yaml").combinations() == 3
+
+
+def test_a_whole_number_that_no_sampler_can_hold_is_refused() -> None:
+    """Beyond 2**53 a float64 skips whole numbers."""
+    (problem,) = problems("name: a\noptimizer: {weight_decay: {int: [1, 1" + "0" * 30 + "]}}\n")
+    assert "9007199254740992" in problem.allowed
+
+
+VALUES = st.sampled_from(
+    ["mlp", "sgd", "batch", "relu", 0, 1, 2, -1, 0.5, float("inf"), float("nan"), True, None, "", "3", 10**30, [], {}, "val_loss"]
+)
+NAMES = ["name", "family", "width", "depth", "norm", "dropout", "lr", "momentum", "epochs", "seed", "split", "metric", "x"]
+MARKS = ["choice", "uniform", "log", "int", "step", "default", "when", ">=", "model.norm", "model.depth", "optimizer.momentum"]
+TREES = st.recursive(
+    VALUES,
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(NAMES + MARKS), inner, max_size=4)),
+    max_leaves=12,
+)
+SECTIONS = ["name", "task", "data", "model", "optimizer", "schedule", "training", "search", "resources", "forbid", "provenance"]
+
+
+@given(
+    st.dictionaries(st.sampled_from(SECTIONS), TREES, max_size=5),
+    st.lists(
+        st.sampled_from(["model.depth=2", "optimizer.lr=sgd", "optimizer.name=sgd", "training.epochs={int: [1, 3]}", "data.split.by=x"]),
+        max_size=2,
+    ),
+)
+@settings(max_examples=150)
+def test_any_tree_is_a_space_or_has_problems(tree: dict[str, Any], overrides: list[str]) -> None:
+    """Whatever stands in a file, the answer is a space or a list of distinct problems."""
+    try:
+        space = Space.parse(dump({"name": "a", **tree}), "s.yaml", overrides)
+    except InputError as refused:
+        found = refused.problems
+    else:
+        found = ()
+        assert Space.parse(space.text, "s.yaml") == space
+    assert len(set(found)) == len(found)
