@@ -83,10 +83,11 @@ class LedgerDesk:
         """Close the trial as failed; equal failures from the first trial on end the sweep as broken."""
         self._writer.fail(token, reason)
         self._close(trial, Outcome.FAILED)
-        ended = [record for record in self._ledger.trials(self._writer.sweep) if record.outcome is not None]
-        same = len({(record.outcome, record.reason) for record in ended}) == 1
-        if len(ended) >= SAME_FAILURES and same:
-            self._writer.finish(SweepState.BROKEN)
+        counts = self._ledger.counts(self._writer.sweep)
+        if counts.closed == counts.failed == SAME_FAILURES:
+            reasons = {record.reason for record in self._ledger.trials(self._writer.sweep) if record.outcome is not None}
+            if len(reasons) == 1:
+                self._writer.finish(SweepState.BROKEN)
 
     def release(self, worker: str) -> None:
         """Open the worker's trials again, or fail those that have lost too many."""

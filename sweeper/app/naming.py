@@ -96,6 +96,8 @@ def _again(record: SweepRecord, space: Space) -> Choice:
     more = space.base.search.trials > record.target
     if record.state in ACTIVE:
         return Choice(record.name, Action.RESUME, space)
+    if record.state is SweepState.BROKEN:
+        return Choice(record.name, Action.RESUME, space, (f"{record.name} was stopped as broken; it goes on",))
     if record.state is SweepState.COMPLETE and more:
         return Choice(
             record.name, Action.EXTEND, space, (f"{record.name} grows from {record.target} to {space.base.search.trials} trials",)

@@ -146,8 +146,8 @@ def claimed(home: Home, ledger: Ledger, choice: Choice, data: Dataset) -> Writer
         found = f"the data of {choice.name} changed since it was started"
         raise InputError.of(space.source, "data.source", found, "the same data", "or --fresh to start a new sweep on the new data")
     writer = ledger.claim(choice.name, Owner.here())
-    if space.base.search.trials > record.target:
-        writer.extend(space.base.search.trials)
+    if space.base.search.trials > record.target or record.state is SweepState.BROKEN:
+        writer.extend(max(space.base.search.trials, record.target))
     return writer
 
 

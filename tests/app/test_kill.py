@@ -90,6 +90,6 @@ def _worker_of(driver: int) -> int:
     found = subprocess.run(["ps", "-eo", "pid,sid,args"], capture_output=True, text=True, check=True).stdout
     for line in found.splitlines():
         pid, session, command = line.split(None, 2) if len(line.split(None, 2)) == 3 else ("0", "0", "")
-        if session == str(driver) and command.startswith("ray::") and "Worker" in command:
+        if session == str(driver) and command.startswith("ray::") and "Trainable" in command:
             return int(pid)
     raise LookupError(found)

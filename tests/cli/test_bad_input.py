@@ -1,0 +1,152 @@
+"""Bad input through the command: one clear message each, all at once, exit code 2, and nothing has been created."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sweeper.cli import main
+
+GOOD = """\
+name: tiny
+data: {source: table.csv, target: label}
+model: {family: mlp, width: {choice: [8, 16]}}
+training: {epochs: 2, batch_size: 8}
+search: {trials: 2}
+"""
+
+TABLE = "a,b,label\n" + "".join(f"{i % 7},{i % 5},{'yes' if i % 3 else 'no'}\n" for i in range(60))
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """Runs the command in this process; gives its exit code and what it said on stderr. Afterwards nothing may have been created."""
+    (home / "table.csv").write_text(TABLE)
+    (home / "tiny.yaml").write_text(GOOD)
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def _run(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["sweeper", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), capsys.readouterr().err
+
+    before = {path.name for path in home.iterdir()}
+    yield _run
+    signal.signal(signal.SIGTERM, handler)
+    created = {path.name for path in home.iterdir()} - before
+    assert not created & {"runs", "mlflow.db", "mlartifacts"}
+
+
+SPACES = {
+    "a typo in a key": (GOOD.replace("width", "widht"), r"tiny\.yaml:3:\d+ .*widht.*width"),
+    "a tab": (GOOD.replace("model:", "\tmodel:"), r"tiny\.yaml:3:1 .*tab"),
+    "an unclosed bracket": (GOOD.replace("[8, 16]", "[8, 16"), r"tiny\.yaml:\d+:\d+"),
+    "two documents": (GOOD + "---\nname: b\n", r"tiny\.yaml:6:\d+ .*document"),
+    "a duplicate key": (GOOD + "name: b\n", r"tiny\.yaml:6:1 .*name.*(line 1|1:1|tiny\.yaml:1)"),
+    "a tag": (GOOD.replace("tiny", "!!python/name:os.system x"), r"tiny\.yaml:1:\d+ .*tag"),
+    "an empty file": ("", r"tiny\.yaml.*empty"),
+    "a list": ("- a\n", r"tiny\.yaml:1:1"),
+    "a number that is octal elsewhere": (GOOD.replace("epochs: 2", "epochs: 010"), r"tiny\.yaml:4:\d+ .*010"),
+    "trials 1.5": (GOOD.replace("trials: 2", "trials: 1.5"), r"tiny\.yaml:5:\d+ .*search\.trials.*1\.5.*whole number"),
+    "trials 1e9": (GOOD.replace("trials: 2", "trials: 1e9"), r"tiny\.yaml:5:\d+ .*search\.trials"),
+    "an unknown distribution": (GOOD.replace("choice", "choise"), r"tiny\.yaml:3:\d+ .*choise.*choice"),
+    "bounds in the wrong order": (GOOD.replace("{choice: [8, 16]}", "{int: [16, 8]}"), r"tiny\.yaml:3:\d+ .*model\.width.*16"),
+    "a metric of another task": (GOOD.replace("trials: 2", "metric: val_mae"), r"tiny\.yaml:5:\d+ .*search\.metric.*val_accuracy"),
+    "grace beyond the end": (GOOD.replace("trials: 2", "grace_epochs: 9"), r"tiny\.yaml:5:\d+ .*grace_epochs"),
+    "a bad name": (GOOD.replace("tiny", "Tiny/.."), r"tiny\.yaml:1:\d+ .*name"),
+    "a batch larger than the data": (GOOD.replace("batch_size: 8", "batch_size: 512"), r"tiny\.yaml:4:\d+ .*training\.batch_size.*512.*36"),
+    "a cnn on a table": (GOOD.replace("family: mlp, width: {choice: [8, 16]}", "family: cnn"), r"tiny\.yaml:3:\d+ .*model\.family.*images"),
+    "a file that is not there": (GOOD.replace("table.csv", "tabel.csv"), r"tiny\.yaml:2:\d+ .*data\.source.*table\.csv"),
+    "a target that is no column": (GOOD.replace("target: label", "target: lable"), r"tiny\.yaml:2:\d+ .*data\.target.*label"),
+    "more workers than CPUs": (GOOD + "resources: {workers: 5000}\n", r"tiny\.yaml:6:\d+ .*resources\.workers.*5000"),
+}
+
+
+@pytest.mark.parametrize("case", SPACES)
+def test_a_bad_space(case: str, run: Run, home: Path) -> None:
+    """Each mistake is told with file, line and column, what was found and what is allowed."""
+    text, pattern = SPACES[case]
+    (home / "tiny.yaml").write_text(text)
+    code, said = run("sweep", "tiny.yaml", "--runner", "local")
+    assert code == 2
+    assert re.search(pattern, said), said
+    assert "Traceback" not in said
+
+
+def test_all_mistakes_at_once(run: Run, home: Path) -> None:
+    """Three mistakes are three lines, in the order of the file."""
+    (home / "tiny.yaml").write_text(GOOD.replace("width", "widht").replace("epochs: 2", "epochs: 0").replace("trials: 2", "trials: -1"))
+    code, said = run("sweep", "tiny.yaml")
+    assert code == 2
+    assert [int(found) for found in re.findall(r"tiny\.yaml:(\d+):", said)] == [3, 4, 5]
+
+
+TABLES = {
+    "missing labels": (TABLE.replace("yes", "", 1), r"label"),
+    "constant labels": (TABLE.replace("no\n", "yes\n"), r"label.*every row"),
+    "infinite numbers": (TABLE.replace("0,0,", "inf,0,"), r"\ba\b"),
+    "an empty table": ("a,b,label\n", r"no rows|empty"),
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_a_bad_table(case: str, run: Run, home: Path) -> None:
+    """Data that cannot be learnt from is refused with the column and the reason."""
+    text, pattern = TABLES[case]
+    (home / "table.csv").write_text(text)
+    code, said = run("sweep", "tiny.yaml", "--runner", "local")
+    assert code == 2
+    assert re.search(pattern, said), said
+    assert "Traceback" not in said
+
+
+def test_objects_in_an_npz_are_not_loaded(run: Run, home: Path) -> None:
+    """An array of Python objects would have to be unpickled: refused."""
+    np.savez(home / "table.npz", x=np.array([{}] * 60, dtype=object), y=np.arange(60) % 2)
+    (home / "tiny.yaml").write_text(GOOD.replace("table.csv, target: label", "table.npz"))
+    code, said = run("sweep", "tiny.yaml")
+    assert code == 2
+    assert "object" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "pattern"),
+    [
+        (("sweep", "tinyy"), r"tinyy"),
+        (("sweep", "mlp; rm -rf x"), r"mlp; rm -rf x"),
+        (("sweep", "."), r"directory|folder"),
+        (("sweep", "tiny.yaml", "--name", "../x"), r"is not a name"),
+        (("sweep", "tiny.yaml", "--set", "model.widht=3"), r"--set model\.widht=3.*width"),
+        (("sweep", "tiny.yaml", "--trials", "0"), r"search\.trials.*0"),
+        (("train", "tiny.yaml"), r"space.*sweeper sweep"),
+        (("train", "nothing.yaml"), r"nothing\.yaml"),
+        (("show", "tiny"), r"no sweep"),
+        (("best", "tiny"), r"no sweep"),
+        (("cancel", "tiny"), r"no sweep"),
+        (("rm", "tiny"), r"no sweep"),
+        (("fsck", "tiny"), r"no sweep"),
+        (("lr-range", "tiny.yaml", "--low", "1", "--high", "0.1"), r"low"),
+    ],
+)
+def test_bad_arguments(arguments: tuple[str, ...], pattern: str, run: Run) -> None:
+    """A wrong argument is told by its name."""
+    code, said = run(*arguments)
+    assert code == 2
+    assert re.search(pattern, said), said
+    assert "Traceback" not in said
+
+
+def test_a_password_is_never_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger that cannot be reached is told without the password of its URL."""
+    monkeypatch.setenv("SWEEPER_LEDGER_URL", "postgresql+psycopg://me:s3cr3t@127.0.0.1:9/none")
+    code, said = run("sweep", "tiny.yaml", "--runner", "local")
+    assert code in {2, 4}
+    assert "s3cr3t" not in said

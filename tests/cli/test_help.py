@@ -1,0 +1,26 @@
+"""The command answers at once when no work is asked for."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "ray", "optuna", "mlflow", "sklearn", "pandas")
+
+
+@pytest.mark.parametrize("statement", ["import sweeper", "import sweeper.cli.commands"])
+def test_nothing_heavy_is_imported(statement: str) -> None:
+    """Neither the library nor its commands load torch, Ray, Optuna, MLflow or scikit-learn before they are needed."""
+    code = f"import sys; {statement}; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_help_names_every_command() -> None:
+    """`sweeper --help` lists the commands with a sentence each."""
+    done = subprocess.run([sys.executable, "-m", "sweeper", "--help"], capture_output=True, text=True, check=True)
+    for command in ("sweep", "plan", "lr-range", "train", "list", "show", "best", "cancel", "rm", "fsck", "sync", "schema", "ui"):
+        assert f"  {command} " in done.stdout
+    assert "..." not in done.stdout
