@@ -17,9 +17,14 @@ class _Uncountable(Exception):  # noqa: N818 - an answer, not an error
 
 
 def count(plan: Plan) -> int | None:
-    """The number of distinct configs; None when a range of fractions can be active, or above 20,000 under conditions."""
+    """The number of distinct configs; None when a range of fractions can be active, or above 20,000 under conditions.
+
+    Above 20,000 without conditions, combinations whose keys do not go together are counted too.
+    """
     if not any(slot.when for slot in plan.slots) and not plan.forbid:
-        return _product(plan)
+        product = _product(plan)
+        if product is None or product > MOST:
+            return product
     try:
         return _walk(plan, Draw(plan), 0, [0])
     except _Uncountable:

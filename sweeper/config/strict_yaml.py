@@ -20,7 +20,7 @@ from sweeper.config.text_file import MOST_BYTES, position_of, read_text, too_lar
 from sweeper.config.yaml_dump import dump
 from sweeper.errors import InputError, Problem
 
-__all__ = ["Document", "KeyPath", "Position", "dotted", "dump", "load", "load_file", "load_value"]
+__all__ = ["Document", "KeyPath", "Position", "dotted", "dump", "load", "load_file", "load_value", "read_text"]
 
 KeyPath: TypeAlias = tuple[str | int, ...]
 Position: TypeAlias = tuple[int, int]

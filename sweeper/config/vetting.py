@@ -12,6 +12,7 @@ from sweeper.config.located import Located
 from sweeper.config.plan import Leaf, Plan, Slot
 from sweeper.config.resolve import Draw, Forbidden, Suggest, resolve
 from sweeper.config.schema import Config
+from sweeper.errors import InputError
 from sweeper.trial import Scalar
 
 _DRAWS = 1000
@@ -33,8 +34,7 @@ def vet(located: Located, plan: Plan) -> Config:
         return resolve(plan, defaults(plan), None).config
     except Forbidden as forbidden:
         _forbidden_default(located, plan, str(forbidden))
-        located.check()
-        raise
+        raise InputError(located.problems) from forbidden
 
 
 def note_conflicts(located: Located, plan: Plan, config: Config) -> None:

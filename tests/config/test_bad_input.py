@@ -138,6 +138,10 @@ def case(name: str, text: str, line: int, column: int, path: str, *words: str) -
         case("low equals high", "model: {width: {int: [3, 3]}}", 2, 17, "model.width", "low and high are both 3", "write width: 3"),
         case("log from 0", "optimizer: {lr: {log: [0, 0.1]}}", 2, 24, "optimizer.lr", "low is 0, which has no logarithm", "above 0"),
         case("log int from 0", "optimizer: {eps: {log: [-1, 1]}}", 2, 25, "optimizer.eps", "low is -1, which has no logarithm"),
+        case(
+            "whole numbers outside the schema", "model: {dropout: {int: [0, 9], log: true}}", 2, 28, "model.dropout", "high is 9", "below 1"
+        ),
+        case("log int with low 0", "optimizer: {weight_decay: {int: [0, 9], log: true}}", 2, 34, "optimizer.weight_decay", "no logarithm"),
         case("nan bound", "model: {dropout: {uniform: [.nan, 0.5]}}", 2, 29, "model.dropout", "low is not finite"),
         case("infinite bound", "optimizer: {lr: {log: [1e-5, .inf]}}", 2, 30, "optimizer.lr", "high is not finite"),
         case("bound outside the schema", "model: {dropout: {uniform: [0.0, 1.5]}}", 2, 34, "model.dropout", "high is 1.5", "below 1"),
@@ -174,6 +178,14 @@ def case(name: str, text: str, line: int, column: int, path: str, *words: str) -
         case("mixed choice", "model: {width: {choice: [64, big]}}", 2, 17, "model.width", "mixes text and whole numbers"),
         case(
             "mixed choice of numbers", 'model: {width: {choice: [64, "128"]}}', 2, 17, "model.width", "mixes", "write {choice: [64, 128]}"
+        ),
+        case(
+            "mappings as options",
+            "model: {width: {choice: [{a: 1}, 64, [3]]}}",
+            2,
+            17,
+            "model.width",
+            "mixes lists and mappings and whole numbers",
         ),
         case("wrong option", "model: {activation: {choice: [relu, gelo]}}", 2, 37, "model.activation", "gelo", 'did you mean "gelu"?'),
         case(
@@ -244,6 +256,15 @@ def case(name: str, text: str, line: int, column: int, path: str, *words: str) -
         ),
         case("unknown comparison", "model: {width: {int: [1, 3], when: {model.depth: {=>: 3}}}}", 2, 37, "model.width", "> >= < <= !="),
         case("comparison of words", "model: {width: {int: [1, 3], when: {model.norm: {'>': 3}}}}", 2, 37, "model.width", "not a number"),
+        case(
+            "parent that is not searched",
+            "model: {width: {int: [1, 3], when: {data.seed: 1}}}",
+            2,
+            37,
+            "model.width",
+            "a key of model, optimizer",
+        ),
+        case("parent without values", "model: {width: {int: [1, 3], when: {model.norm: []}}}", 2, 37, "model.width", "an empty list"),
         case("empty when", "model: {width: {int: [1, 3], when: {}}}", 2, 30, "model.width", "a mapping of keys to values"),
         case(
             "shape waits for a scalar",
@@ -311,6 +332,11 @@ def case(name: str, text: str, line: int, column: int, path: str, *words: str) -
             *(2, 54, "optimizer.choice[1].momentum", "nesterov: true"),
         ),
         case("no rows to train on", "data: {val_fraction: 0.5, test_fraction: 0.5}", 2, 8, "data.val_fraction", "a sum below 1"),
+        case(
+            "default forbidden among fractions",
+            "forbid: [{model.dropout: {'>=': 0.1}}]\nmodel: {dropout: {uniform: [0, 0.5]}}",
+            *(2, 1, "forbid", "the default config is forbidden", "another default: to one of model.dropout"),
+        ),
         case("group without column", "data: {split: {by: group}}", 2, 16, "data.split.by", "without a column", "column: ..."),
         case("time without column", "data: {split: {by: time}}", 2, 16, "data.split.by", "the name of the time column"),
     ],

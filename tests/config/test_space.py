@@ -172,6 +172,16 @@ def test_a_forbidden_combination_is_not_drawn() -> None:
         space.resolve(fixed({"model.depth": 1, "model.width": 8, "model.dropout": 0.05}), seed=0)
 
 
+def test_a_draw_whose_keys_clash_is_forbidden() -> None:
+    """What would not train is not drawn, also where no option and no bound shows it."""
+    text = "name: a\noptimizer: {name: sgd, nesterov: {choice: [true, false]}, momentum: {choice: [0.9, 0.0, 0.8]}}\n"
+    space = parse(text)
+    with pytest.raises(Forbidden, match="momentum 0 with nesterov"):
+        space.resolve(fixed({"optimizer.nesterov": True, "optimizer.momentum": 0.0}), seed=0)
+    assert space.combinations() == 5
+    assert parse(text + "forbid: [{optimizer.nesterov: {'!=': false}}]\n", "optimizer.nesterov={choice: [false, true]}").combinations() == 3
+
+
 def test_a_rule_on_a_key_of_another_sub_tree_does_not_match() -> None:
     """What the drawn optimizer does not have cannot be forbidden."""
     space = parse(
@@ -199,6 +209,7 @@ training: {seed: 7}
     default = space.default(seed=3)
     assert default.config.training.seed == 3
     assert default.values["model.width"] == 16
+    assert parse("name: a\nmodel: {dropout: {choice: [0.5, 0.0], default: 0}}\n").base.model.dropout == 0.0
     assert parse("name: a\noptimizer: {lr: {log: [1e-6, 1e-4]}}\n").base.optimizer.lr == pytest.approx(1e-5)
 
 
