@@ -10,10 +10,14 @@ from types import FrameType
 from sweeper.runners.ray_tune import Cluster, run
 from tests.runners.ray_fakes import MakeDesk, MakeTrain, data
 
+exit_code = 130
+
 
 def terminate(_signal: int, _frame: FrameType | None) -> None:
-    """As the command line does it."""
-    raise SystemExit(143)
+    """KeyboardInterrupt is what Ray's core lets through; a SystemExit would lose its code there."""
+    global exit_code  # noqa: PLW0603
+    exit_code = 143
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
@@ -33,4 +37,4 @@ if __name__ == "__main__":
                 home=ledger.parent,
             )
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(exit_code)

