@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.config.space import Space
-from sweeper.ledger.records import SweepRecord
-from sweeper.search.past import Record, finite_points
+from sweeper.search.past import Past, Record, finite_points
 from sweeper.tracking.curves import best_epoch
-from sweeper.trial import Outcome
+from sweeper.trial import Outcome, Report, Trial
 
 LEADERBOARD = "leaderboard.json"
 
 
-def last_files(sweep: SweepRecord, space: Space, past: Sequence[Record], files: Iterable[Path]) -> dict[str, bytes]:
+def last_files(name: str, space: Space, past: Sequence[Record], files: Iterable[Path]) -> dict[str, bytes]:
     """Artifacts of the sweep's run by file name: ``files`` that exist, the space, the leaderboard, the figures.
 
     Args:
-        sweep: the sweep.
+        name: the sweep's.
         space: what it searched.
         past: its trials.
         files: such as ``best.yaml``.
@@ -34,10 +33,10 @@ def last_files(sweep: SweepRecord, space: Space, past: Sequence[Record], files: 
     rows = leaderboard(space, past)
     return {
         **{file.name: file.read_bytes() for file in files if file.is_file()},
-        "space.yaml": sweep.space.encode(),
+        "space.yaml": space.text.encode(),
         "leaderboard.csv": _csv(rows).encode(),
         LEADERBOARD: json.dumps({"columns": rows[0], "data": rows[1:]}).encode(),
-        "figures.html": page(f"Sweep {sweep.name}", figures(space, past)).encode(),
+        "figures.html": page(f"Sweep {name}", figures(space, past)).encode(),
         "history.png": png_history(past, metric),
         "learning_curves.png": png_learning_curves(past, metric),
     }
@@ -49,8 +48,14 @@ def last_tags() -> dict[str, str]:
 
 
 def warm_up() -> None:
-    """Import what ``last_files`` needs while there is time; it costs seconds."""
-    from sweeper.tracking import figures, png  # noqa: F401
+    """Draw a made-up sweep: the plotting libraries import much on first use, which costs two seconds that the end need not wait for."""
+    space = Space.parse("name: warm-up\nmodel: {family: mlp, width: {int: [1, 9]}, dropout: {uniform: [0.0, 0.9]}}\n", "warm-up")
+    past = []
+    for number in range(6):
+        values = {"model.width": number + 1, "model.dropout": number / 10}
+        report = Report(number, 1, {"train_loss": 1.0, "val_loss": float(number)}, 0.0)
+        past.append(Past(Trial(number, 0, values, {}, ""), (report,), Outcome.COMPLETE))
+    last_files(space.name, space, past, ())
 
 
 def leaderboard(space: Space, past: Iterable[Record]) -> list[list[Any]]:

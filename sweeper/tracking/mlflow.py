@@ -82,7 +82,12 @@ class Tracker:
         found = self._client.get_experiment_by_name(name)
         if found is None:
             served = self._uri.startswith(("http://", "https://"))
-            return str(self._client.create_experiment(name, None if served else (self._artifacts_root / name).as_uri()))
+            try:
+                return str(self._client.create_experiment(name, None if served else (self._artifacts_root / name).as_uri()))
+            except MlflowException:
+                found = self._client.get_experiment_by_name(name)
+                if found is None:  # else another process was quicker
+                    raise
         if found.lifecycle_stage == "deleted":
             self._client.restore_experiment(found.experiment_id)
         return str(found.experiment_id)

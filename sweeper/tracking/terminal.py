@@ -77,22 +77,36 @@ class Snapshot:
         return self.complete + self.pruned + self.diverged + self.failed + self.cancelled
 
 
-def time_left(done_before: int, done: int, target: int, elapsed_s: float) -> float | None:
-    """Seconds until ``target`` at the pace since ``done_before``; None while fewer than three trials ended."""
-    ended = done - done_before
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """From where on the pace is measured: the first trial that ended before our eyes, so that start-up does not count.
+
+    Attributes:
+        done: trials that had ended by then.
+        at_s: seconds since the command began to watch.
+    """
+
+    done: int
+    at_s: float
+
+
+def time_left(pace: Pace | None, done: int, target: int, elapsed_s: float) -> float | None:
+    """Seconds until ``target``; None while too few trials have ended since ``pace``."""
     if done >= target:
         return 0.0
-    return None if ended < _ENOUGH_FOR_A_GUESS else elapsed_s / ended * (target - done)
+    if pace is None or done - pace.done < _ENOUGH_FOR_A_GUESS:
+        return None
+    return (elapsed_s - pace.at_s) / (done - pace.done) * (target - done)
 
 
-def take(ledger: Ledger, sweep: str, began: float, done_before: int, workers: int | None = None) -> Snapshot:
+def take(ledger: Ledger, sweep: str, began: float, pace: Pace | None, workers: int | None = None) -> Snapshot:
     """Read the sweep as it is now.
 
     Args:
         ledger: where the sweep is.
         sweep: its name.
         began: ``time.monotonic()`` when watching began.
-        done_before: trials that had ended by then.
+        pace: for the time left.
         workers: is shown.
     """
     record = ledger.sweep(sweep)
@@ -118,7 +132,7 @@ def take(ledger: Ledger, sweep: str, began: float, done_before: int, workers: in
         cancelled=counts.cancelled,
         best=leader,
         elapsed_s=elapsed,
-        left_s=time_left(done_before, done, counts.target, elapsed),
+        left_s=time_left(pace, done, counts.target, elapsed),
     )
 
 
@@ -234,14 +248,16 @@ class LiveView:
 
     def _snapshots(self) -> Iterator[Snapshot]:
         began = time.monotonic()
-        done_before: int | None = None
+        before: int | None = None
+        pace: Pace | None = None
         last = False
         while not last:
-            last = self._over.wait(0 if done_before is None else _REFRESH_S)
+            last = self._over.wait(0 if before is None else _REFRESH_S)
             try:
-                snapshot = take(self._ledger, self._sweep, began, done_before or 0, self._workers)
+                snapshot = take(self._ledger, self._sweep, began, pace, self._workers)
             except SweeperError:
                 continue
-            if done_before is None:
-                done_before = snapshot.done
+            before = snapshot.done if before is None else before
+            if pace is None and snapshot.done > before:
+                pace = Pace(snapshot.done, snapshot.elapsed_s)
             yield snapshot

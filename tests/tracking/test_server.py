@@ -114,3 +114,16 @@ def test_a_server_that_is_killed_in_the_middle_gets_everything_once(tmp_path: Pa
     stored = [path.name for path in (tmp_path / "artifacts").rglob("*") if path.is_file()]
     assert stored.count("config.yaml") == 12
     assert stored.count("figures.html") == 1
+
+
+def test_many_processes_at_once_make_one_store(tmp_path: Path) -> None:
+    """On a fresh SQLite file one initialises and the others wait; none fails."""
+    code = f"""
+from pathlib import Path
+from sweeper.tracking.mlflow import Tracker
+Tracker("sqlite:///{tmp_path / "new.db"}", Path("{tmp_path}")).experiment("mine")
+"""
+    processes = [subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) for _ in range(4)]
+    failures = [process.communicate()[1].decode()[-500:] for process in processes if process.wait(240)]
+    assert failures == []
+    assert not list(tmp_path.glob("*.part"))

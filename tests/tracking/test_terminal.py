@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 
 from sweeper.errors import InfrastructureError
 from sweeper.tracking.tables import Winner, sweeps_table, trial_panel, trials_table, winner_view
-from sweeper.tracking.terminal import Leader, LiveView, Snapshot, plain, render, time_left
+from sweeper.tracking.terminal import Leader, LiveView, Pace, Snapshot, plain, render, time_left
 from sweeper.trial import Metric, Outcome
 from tests.tracking.hand import Hand, reports
 
@@ -64,10 +64,11 @@ def test_a_plain_line_holds_the_same() -> None:
 
 
 def test_the_time_left_follows_the_pace_of_this_run() -> None:
-    """Trials that a resumed sweep had already do not count as pace."""
-    assert time_left(0, 2, 64, 10.0) is None
-    assert time_left(50, 60, 64, 20.0) == 8.0
-    assert time_left(50, 64, 64, 20.0) == 0.0
+    """Neither start-up nor trials that a resumed sweep had already count as pace."""
+    assert time_left(None, 2, 64, 10.0) is None
+    assert time_left(Pace(50, 7.0), 52, 64, 9.0) is None
+    assert time_left(Pace(50, 7.0), 60, 64, 27.0) == 8.0
+    assert time_left(None, 64, 64, 20.0) == 0.0
 
 
 def test_not_on_a_terminal_a_line_comes_at_each_new_best(tmp_path: Path) -> None:
