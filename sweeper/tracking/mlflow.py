@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 # A repeated POST makes a second run: nothing is retried below us; the mirror looks first and then tries again.
-os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 import sqlalchemy
@@ -67,10 +67,13 @@ class Tracker:
             return
         path = Path(uri.removeprefix("sqlite:///"))
         with locked(path.with_name(f"{path.name}.lock")):
-            if not path.exists():
+            if not path.exists() or path.stat().st_size == 0:
                 _create_sqlite(path)
-            self._client = MlflowClient(uri)
-            self._client.search_experiments(max_results=1)  # the first call also makes MLflow's default experiment
+            try:
+                self._client = MlflowClient(uri)
+                self._client.search_experiments(max_results=1)  # the first call also makes MLflow's default experiment
+            except (MlflowException, sqlalchemy.exc.SQLAlchemyError) as error:
+                raise _explained(path, error) from error
 
     def find_experiment(self, name: str) -> str | None:
         """The id of the live experiment of that name, or None."""
@@ -230,6 +233,14 @@ def _create_sqlite(path: Path) -> None:
     connection.execute("pragma journal_mode=WAL")
     connection.close()
     part.replace(path)
+
+
+def _explained(path: Path, error: Exception) -> Exception:
+    """The same error, or what to do when the file itself is at fault (as after a kill during its first use by another program)."""
+    reason = str(error)
+    if any(sign in reason for sign in ("no such table", "already exists", "no such column", "not a database", "malformed")):
+        return MlflowException(f"{path} is damaged or half made: move it away, and `sweeper sync` makes it anew from the ledger")
+    return error
 
 
 class MlflowMirror:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import socket
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -293,3 +294,21 @@ def test_the_store_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(KeyboardInterrupt):
         Tracker(f"sqlite:///{tmp_path / 'new.db'}", tmp_path)
     assert not (tmp_path / "new.db").exists()
+
+
+@pytest.mark.parametrize("content", ["half made", "no database"])
+def test_a_store_that_is_damaged_is_explained(tmp_path: Path, content: str) -> None:
+    """The sentence says what to do."""
+    path = tmp_path / "mlflow.db"
+    if content == "half made":
+        connection = sqlite3.connect(path)
+        connection.execute("create table experiments (half integer)")
+        connection.close()
+    else:
+        path.write_text(content * 1000)
+    (tmp_path / "ledger").mkdir()
+    hand = Hand(tmp_path / "ledger", "damaged")
+    hand.trial(0, Outcome.COMPLETE)
+    mirror = MlflowMirror(hand.ledger, f"sqlite:///{path}", tmp_path)
+    assert mirror.sync(hand.name) == 1
+    assert mirror.error.endswith(f"{path} is damaged or half made: move it away, and `sweeper sync` makes it anew from the ledger")
