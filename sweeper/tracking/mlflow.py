@@ -137,14 +137,13 @@ class Tracker:
         trial's any more (a lost attempt that could not be repeated bit for bit) is deleted and made again.
         """
         run = known.get(picture.identity)
-        fresh = False
         if run is not None and not continues(picture.points, run.points):
             self._client.delete_run(run.run_id)
             del known[picture.identity]
             run = None
+        fresh = run is None
         if run is None:
-            fresh, run = True, self.create(experiment, picture)
-            known[picture.identity] = run
+            run = known[picture.identity] = self.create(experiment, picture)
             self._log(run, picture.points, picture.params, {})
         elif run.status is not Status.RUNNING and run.points == digest(picture.points):
             return run  # terminating was the last step of an earlier writer that could not say so any more

@@ -16,6 +16,8 @@ import pytest
 from sweeper.tracking.follow import Follower, lock_of, once
 from sweeper.tracking.locks import locked, tried
 
+pytestmark = pytest.mark.slow
+
 # A writer as ``sweeper sync NAME --follow`` makes it, over a mirror whose state is a JSON file: {"pending", "over", "error"}.
 WRITER = """
 import json, sys, time
