@@ -7,14 +7,14 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-NAMES = ("vs_ray_tune",)
+NAMES = ("vs_ray_tune", "winner_vs_baseline")
 
 
 def main(arguments: list[str]) -> None:
     if not arguments:
         for name in NAMES:
             documentation = ast.get_docstring(ast.parse((Path(__file__).parent / f"{name}.py").read_text())) or ""
-            print(f"{name:14} {documentation.partition(chr(10))[0]}")
+            print(f"{name:20} {documentation.partition(chr(10))[0]}")
         print('run one:  make bench ARGS="NAME [OPTION]..."')
         return
     name, *options = arguments

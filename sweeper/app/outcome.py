@@ -13,7 +13,7 @@ from sweeper.ledger.store import Ledger
 from sweeper.tracking.tables import Winner, winner_view
 
 WHY_NOT = {
-    SweepState.BROKEN: "stopped: the first trials all failed in the same way, which is broken code and not a bad config; mend it and run again",
+    SweepState.BROKEN: "stopped: the first trials all failed alike, which is broken code and not a bad config; mend it and run again",
     SweepState.CANCELLED: "cancelled",
     SweepState.CANCELLING: "being cancelled",
     SweepState.OPEN: "open: the same command goes on with it",

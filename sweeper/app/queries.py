@@ -20,6 +20,7 @@ from sweeper.errors import InputError, SweepHeldError
 from sweeper.ledger.owner import Owner
 from sweeper.ledger.records import SweepRecord, SweepState, TrialRecord
 from sweeper.ledger.store import Ledger
+from sweeper.tracking import follow
 from sweeper.tracking.tables import sweeps_table, trial_panel, trials_table
 from sweeper.trial import Outcome
 
@@ -113,6 +114,7 @@ def remove(name: str) -> None:
     folder = home.sweep_dir(name)
     if folder.exists():
         shutil.rmtree(folder)
+    follow.lock_of(home.runs, name).unlink(missing_ok=True)
     print(f"{name}: removed; its MLflow runs stay until they are deleted there")
 
 

@@ -143,7 +143,9 @@ class Search(Node):
         "auto", description="architectures drawn: auto (a new one every 8 trials), a number, or trials (a new one every trial)"
     )
     pruner: Literal["asha", "median", "none"] = "asha"
-    grace_epochs: int = Field(2, ge=1, description="no trial is pruned before this epoch")
+    grace_epochs: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
+        "auto", description="no trial is pruned before this epoch; auto: 2, or the first epoch after the warm-up if that is later"
+    )
     reduction: int = Field(3, ge=2, le=100, description="asha keeps the best 1/reduction at each rung")
     metric: Metric = Field(Metric.VAL_LOSS, strict=False)
     seed: int = Field(0, ge=0, le=2**63 - 1, description="fixes the configs")

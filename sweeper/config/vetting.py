@@ -109,10 +109,10 @@ def _grace(located: Located, configs: list[Config]) -> None:
     """A grace period longer than every trial means that nothing is ever pruned."""
     most = max(config.training.epochs for config in configs)
     grace, path = configs[0].search.grace_epochs, ("search", "grace_epochs")
-    if configs[0].search.pruner == "none" or grace <= most or any(map(located.faulty, [path, ("training", "epochs")])):
+    if grace == "auto" or configs[0].search.pruner == "none" or grace <= most or any(map(located.faulty, [path, ("training", "epochs")])):
         return
     found = f"grace_epochs {grace} is more than the {most} epochs of a trial: nothing would be pruned"
-    located.problem(path, found, f"a whole number from 1 to {most}", f"write grace_epochs: {min(2, most)}, or pruner: none")
+    located.problem(path, found, f"a whole number from 1 to {most}", "write grace_epochs: auto, or pruner: none")
 
 
 def _forbidden_default(located: Located, plan: Plan, sentence: str) -> None:

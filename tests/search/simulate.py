@@ -31,8 +31,8 @@ Curve = Callable[[Trial, int], float]
 
 
 def space(text: str = MLP, **search: object) -> Space:
-    """The space of this text with these keys under ``search``."""
-    return Space.parse(text, "mlp.yaml", [f"search.{key}={value}" for key, value in search.items()])
+    """The space of this text with these keys under ``search``; rungs begin at epoch 2 unless they say otherwise."""
+    return Space.parse(text, "mlp.yaml", [f"search.{key}={value}" for key, value in {"grace_epochs": 2, **search}.items()])
 
 
 def peak_lr(trial: Trial) -> float:

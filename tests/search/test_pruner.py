@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sweeper.config.space import Space
 from sweeper.search.keyed import unit
-from sweeper.search.pruner import AshaPruner, MedianPruner, NoPruner, Table, pruner_of, rungs
+from sweeper.search.pruner import AshaPruner, MedianPruner, NoPruner, Table, grace_of, pruner_of, rungs
 from sweeper.trial import Continue, Metric, Outcome, Stop
 from tests.search.simulate import space
 
@@ -32,6 +33,24 @@ def test_rungs_are_powers_of_the_reduction() -> None:
     assert rungs(30, 2, 3) == [2, 6, 18]
     assert rungs(18, 2, 3) == [2, 6]
     assert rungs(2, 2, 3) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "grace"),
+    [
+        ("training: {epochs: 30}", 4),  # a tenth of 30 epochs is warm-up
+        ("training: {epochs: 30}\nschedule: {name: warmup_cosine, warmup_fraction: {uniform: [0.0, 0.2]}}", 7),
+        ("training: {epochs: 30}\nschedule: {name: constant}", 2),
+        ("training: {epochs: 30}\nsearch: {grace_epochs: 1}", 1),
+        ("training: {epochs: {choice: [10, 40]}}", 5),
+    ],
+)
+def test_grace_waits_for_the_warm_up(text: str, grace: int) -> None:
+    """No rung lies where the learning rate still climbs, unless it is asked for."""
+    space = Space.parse(f"name: a\n{text}\n", "a.yaml")
+    longest = 40 if "40" in text else 30
+    assert grace_of(space, longest) == grace
+    assert min(pruner_of(space).ask_at) == grace
 
 
 def test_asha_says_why() -> None:

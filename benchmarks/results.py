@@ -1,0 +1,34 @@
+"""Where and with what a figure was measured, and the files that keep it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parent / "results"
+PACKAGES = ("torch", "ray", "optuna", "mlflow")
+
+
+def setting() -> dict[str, Any]:
+    """Date, cores, processor model and versions; ``told`` says them in a line."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+    cores = len(os.sched_getaffinity(0))
+    versions = {package: version(package) for package in PACKAGES}
+    python = sys.version.split()[0]
+    told = f"{cores} cores of {cpu}, Python {python}, " + ", ".join(f"{name} {number}" for name, number in versions.items())
+    today = datetime.now(UTC).date().isoformat()
+    return {"date": today, "machine": {"cores": cores, "cpu": cpu}, "python": python, "versions": versions, "told": told}
+
+
+def write(name: str, result: dict[str, Any], page: str) -> None:
+    """Keep the result as ``results/DATE-NAME.json`` and ``.md``."""
+    FOLDER.mkdir(exist_ok=True)
+    target = FOLDER / f"{result['date']}-{name}"
+    target.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n")
+    target.with_suffix(".md").write_text(page)
