@@ -58,8 +58,8 @@ def page(result: dict[str, Any]) -> str:
         *(f"| {r['split']} | {r['winner']:.4f} | {r['baseline']:.4f} | {r['val_loss']:.4f} | {r['complete']} |" for r in result["runs"]),
         f"| mean | {result['mean_winner']:.4f} | {result['mean_baseline']:.4f} | | |",
         "",
-        f"Paired difference: {result['mean_difference']:+.4f}, 95% interval {low:+.4f} to {high:+.4f};"
-        f" the winner is ahead on {result['ahead']} of {len(result['runs'])} splits.",
+        f"Paired difference: {result['mean_difference']:+.4f}, 95% interval {low:+.4f} to {high:+.4f}.",
+        f"The winner is ahead on {result['ahead']} of {len(result['runs'])} splits.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -61,8 +61,14 @@ def show(finished: Finished) -> None:
     if counts.failed:
         reason = next(record.reason for record in ledger.trials(sweep.name) if record.outcome == "failed")
         console.print(f"{counts.failed} trials failed; the first: {reason}", markup=False)
+
+
+def show_pending(finished: Finished) -> None:
+    """Print what MLflow lacks, if anything."""
     if finished.pending:
-        console.print(f"MLflow still lacks {finished.pending} records; `sweeper sync {sweep.name}` brings them", markup=False)
+        print(f"\nMLflow still lacks {finished.pending} records; `sweeper sync {finished.sweep.name}` brings them")
+        if finished.trouble:
+            print(finished.trouble)
 
 
 def as_dict(finished: Finished) -> dict[str, Any]:

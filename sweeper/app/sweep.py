@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from sweeper.ledger.records import Counts, NewSweep, SweepRecord, SweepState, Tr
 from sweeper.ledger.store import Ledger
 from sweeper.ledger.writer import Writer
 from sweeper.tracking import follow
+from sweeper.tracking.mirroring import lacking
 from sweeper.tracking.terminal import LiveView
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Finished:
         winner: None when no trial completed.
         pending: records that MLflow does not have yet.
         seconds: wall time of this command up to the winner.
+        trouble: why MLflow lacks records.
     """
 
     sweep: SweepRecord
@@ -77,7 +79,7 @@ class Finished:
     winner: TrialRecord | None
     pending: int
     seconds: float
-    notes: tuple[str, ...] = ()
+    trouble: str | None = None
 
     @property
     def exit_code(self) -> int:
@@ -85,12 +87,16 @@ class Finished:
         return 3 if self.winner is None or self.counts.failed or self.pending or self.sweep.state is not SweepState.COMPLETE else 0
 
 
-def sweep(request: Request, tell: Callable[[str], None]) -> Finished:
+def sweep(request: Request, tell: Callable[[str], None], announce: Callable[[Finished], None]) -> Finished:
     """Create, resume, extend or show a sweep, and drive it to its end.
 
     Args:
         request: what the user asked for.
-        tell: prints a line for the user before and after the live view.
+        tell: gets what is to be said before the live view, line by line.
+        announce: gets the end as soon as the winner is known, while MLflow is still being written.
+
+    Returns:
+        The end, with what MLflow lacks.
 
     Raises:
         InputError: bad input; nothing has been created.
@@ -105,7 +111,10 @@ def sweep(request: Request, tell: Callable[[str], None]) -> Finished:
     for note in choice.notes:
         tell(note)
     if choice.action is Action.SHOW:
-        return finished(Ledger.open(home.ledger_url), choice.name, 0, started)
+        ledger = Ledger.open(home.ledger_url)
+        shown = finished(ledger, choice.name, lacking(ledger, choice.name), started)
+        announce(shown)
+        return shown
     with placed(choice.space):
         room = slots(choice.space.base.resources, choice.space.source, cluster=bool(os.environ.get("RAY_ADDRESS")))
     data = prepared(choice.space)
@@ -113,13 +122,15 @@ def sweep(request: Request, tell: Callable[[str], None]) -> Finished:
     writer = claimed(home, ledger, choice, data)
     try:
         follower = follow.start(choice.name)
-        with LiveView(ledger, choice.name, workers=room.workers, quiet=request.quiet):
+        with LiveView(ledger, choice.name, workers=1 if request.runner == "local" else room.workers, quiet=request.quiet):
             _train(request.runner, home, writer, data, room)
             close(home, ledger, writer, data)
     finally:
         with suppress(StaleWriterError):  # somebody else has it already
             writer.release_owner()
-    return finished(ledger, choice.name, follower.drain(DRAIN_SECONDS), started)
+    known = finished(ledger, choice.name, 0, started)
+    announce(known)
+    return replace(known, pending=follower.drain(DRAIN_SECONDS), trouble=follower.error)
 
 
 def claimed(home: Home, ledger: Ledger, choice: Choice, data: Dataset) -> Writer:
@@ -151,9 +162,9 @@ def claimed(home: Home, ledger: Ledger, choice: Choice, data: Dataset) -> Writer
     return writer
 
 
-def finished(ledger: Ledger, name: str, pending: int, started: float, notes: tuple[str, ...] = ()) -> Finished:
+def finished(ledger: Ledger, name: str, pending: int, started: float) -> Finished:
     """The end of a sweep as the ledger has it."""
-    return Finished(ledger.known(name), ledger.counts(name), ledger.best(name), pending, time.monotonic() - started, notes)
+    return Finished(ledger.known(name), ledger.counts(name), ledger.best(name), pending, time.monotonic() - started)
 
 
 def _facts(home: Home, space: Space, data: Dataset) -> dict[str, Any]:

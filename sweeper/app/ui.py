@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from sweeper.app.existing import known_sweeps
 from sweeper.app.home import Home
 from sweeper.errors import InputError
 
@@ -30,5 +31,14 @@ def serve(host: str, port: int) -> None:
     }
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
     artifacts = ["--default-artifact-root", home.artifacts.as_uri()]
-    print(f"MLflow UI: http://{host}:{port}  (Ctrl-C ends it)", flush=True)
+    print(f"MLflow UI: http://{host}:{port}/{_latest_page(home)}  (Ctrl-C ends it)", flush=True)
     os.execve(sys.executable, [*command, *artifacts], environment)  # noqa: S606 - our own interpreter, no shell
+
+
+def _latest_page(home: Home) -> str:
+    """The runs of the latest sweep, in the UI's mode for model training: by itself it opens on another one, where runs do not show."""
+    from sweeper.tracking.mlflow import Tracker
+
+    sweeps = known_sweeps(home)
+    experiment = Tracker(home.tracking_uri, home.artifacts).find_experiment(sweeps[-1].facts["experiment"]) if sweeps else None
+    return f"#/experiments{f'/{experiment}/runs' if experiment else ''}?workflowType=machine_learning"

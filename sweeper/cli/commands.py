@@ -65,16 +65,17 @@ def sweep(
     as_json: Json = False,
 ) -> None:
     """Search a space and keep the best config. Run again, it resumes an open sweep or shows a finished one."""
-    from sweeper.app.outcome import as_dict, show
+    from sweeper.app.outcome import as_dict, show, show_pending
     from sweeper.app.sweep import Request
     from sweeper.app.sweep import sweep as run
 
     request = Request(space, overrides or (), trials, name, runner.value, fresh, quiet=as_json)
-    finished = run(request, _to_stderr if as_json else print)
     if as_json:
+        finished = run(request, _to_stderr, lambda _: None)
         _print_json(as_dict(finished))
     else:
-        show(finished)
+        finished = run(request, print, show)
+        show_pending(finished)
     raise typer.Exit(finished.exit_code)
 
 

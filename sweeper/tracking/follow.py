@@ -26,6 +26,8 @@ SLOWEST_TURN_S = 5.0
 """Between two tries while the tracker is down."""
 LAST_WORDS_S = 5.0
 """For what is still in the ledger when the driver is gone or the writer is asked to end."""
+DOWN_S = 10.0
+"""So long the end of a sweep waits for a tracker that is down."""
 
 
 class Mirror(Protocol):
@@ -142,6 +144,7 @@ class _Ending:
 
     def __init__(self) -> None:
         self._deadline: float | None = None
+        self._announced = 0.0
         self._open = True
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, lambda *_: self._within(LAST_WORDS_S))
@@ -150,6 +153,10 @@ class _Ending:
     def near(self) -> bool:
         """Whether the end has been announced."""
         return self._deadline is not None
+
+    def near_for(self) -> float:
+        """Seconds since the end was announced; 0 before."""
+        return time.monotonic() - self._announced if self.near else 0.0
 
     def due(self) -> bool:
         """Whether time is up."""
@@ -172,7 +179,8 @@ class _Ending:
 
     def _within(self, seconds: float) -> None:
         if self._deadline is None:
-            self._deadline = time.monotonic() + seconds
+            self._announced = time.monotonic()
+            self._deadline = self._announced + seconds
 
 
 def _copy(mirror: Mirror, sweep: str, ending: _Ending) -> int:
@@ -182,7 +190,8 @@ def _copy(mirror: Mirror, sweep: str, ending: _Ending) -> int:
         if (pending, error) != last:
             _say(pending, error)
             last = (pending, error)
-        if ending.due() or (pending == 0 and (ending.near or mirror.over(sweep))):
+        down = error and ending.near_for() > DOWN_S
+        if down or ending.due() or (pending == 0 and (ending.near or mirror.over(sweep))):
             return pending
         if not warm and not error:
             warm_up()
