@@ -11,7 +11,6 @@ from sweeper.config.space import Space
 from sweeper.ledger.records import SweepRecord, TrialRecord
 from sweeper.ledger.store import Ledger
 from sweeper.tracking.child import child_picture, sweep_id, trial_id
-from sweeper.tracking.mirroring import existing
 from sweeper.tracking.parent import OVER, experiment_of
 from sweeper.tracking.picture import IDENTITY, STATUS_OF, Point
 from sweeper.tracking.words import told
@@ -32,7 +31,7 @@ def mirror_violations(ledger: Ledger, tracking_uri: str, artifacts_root: Path, s
         sweep: its name.
         histories: of how many runs every single point is compared, spread over the sweep; of the others the last values.
     """
-    record = existing(ledger, sweep)
+    record = ledger.known(sweep)
     if tracking_uri.startswith("sqlite:///") and not Path(tracking_uri.removeprefix("sqlite:///")).exists():
         return [f"{sweep}: there is no MLflow store, `sweeper sync {sweep}` makes it anew"]
     from sweeper.tracking.mlflow import TRACKER_ERRORS, Tracker

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweeper.config.space import Space
-from sweeper.ledger.records import Mark, SweepRecord, TrialRecord
+from sweeper.ledger.records import Mark, TrialRecord
 from sweeper.ledger.store import Ledger
 from sweeper.tracking.child import child_picture, sweep_id, trial_id
 from sweeper.tracking.finale import last_files, last_tags
@@ -26,22 +26,9 @@ def _by_end(record: TrialRecord) -> tuple[bool, int, int]:
     return (record.closed_order is None, record.closed_order or 0, record.number)
 
 
-def existing(ledger: Ledger, name: str) -> SweepRecord:
-    """The sweep of that name.
-
-    Raises:
-        InputError: there is none.
-    """
-    record = ledger.sweep(name)
-    if record is None:
-        ledger.counts(name)  # refuses with the nearest name
-        raise LookupError(name)
-    return record
-
-
 def lacking(ledger: Ledger, name: str) -> int:
     """How many records the tracker lacks: trials, and the sweep itself when its end was not told."""
-    record = existing(ledger, name)
+    record = ledger.known(name)
     untold = record.state in OVER and ledger.tracked_sweep(name).state is not record.state
     return ledger.count_pending(name) + untold
 
@@ -57,7 +44,7 @@ class Mirroring:
         self._ledger = ledger
         self._tracker = tracker
         self._files = files
-        self._sweep = existing(ledger, name)
+        self._sweep = ledger.known(name)
         self._space = Space.parse(self._sweep.space, name)
         self._experiment = tracker.experiment(experiment_of(self._sweep, self._space))
         self._known = tracker.runs(self._experiment, sweep_id(self._sweep))
@@ -76,7 +63,7 @@ class Mirroring:
 
     def bring(self, deadline: float, patience_s: float) -> None:
         """Send what is missing, trials first, until ``deadline`` (of ``time.monotonic()``)."""
-        self._sweep = existing(self._ledger, self._sweep.name)
+        self._sweep = self._ledger.known(self._sweep.name)
         parent = self._known.get(sweep_id(self._sweep)) or self._send_sweep()
         while time.monotonic() < deadline and self._send_some(parent.run_id, deadline, patience_s):
             pass

@@ -30,7 +30,7 @@ from mlflow.store.db.utils import _initialize_tables  # the client calls it on t
 from sweeper.atomic import replace_bytes
 from sweeper.ledger.store import Ledger
 from sweeper.tracking.locks import locked
-from sweeper.tracking.mirroring import Mirroring, existing, lacking
+from sweeper.tracking.mirroring import Mirroring, lacking
 from sweeper.tracking.parent import OVER
 from sweeper.tracking.picture import FINAL, IDENTITY, POINTS, SWEEP_ID, KnownRun, Picture, Point, Status, continues, digest
 from sweeper.tracking.words import told, unsigned
@@ -297,4 +297,4 @@ class MlflowMirror:
 
     def over(self, sweep: str) -> bool:
         """Whether nothing more will happen to the sweep."""
-        return existing(self._ledger, sweep).state in OVER
+        return self._ledger.known(sweep).state in OVER

@@ -25,7 +25,7 @@ def free_port() -> int:
 def healthy(port: int) -> bool:
     """Whether the server answers."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:  # noqa: S310 - loopback
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
