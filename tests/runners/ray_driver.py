@@ -10,14 +10,14 @@ from types import FrameType
 from sweeper.runners.ray_tune import Cluster, run
 from tests.runners.ray_fakes import MakeDesk, MakeTrain, data
 
-exit_code = 130
+
+class Terminated(BaseException):
+    """SIGTERM, as the command line raises it."""
 
 
 def terminate(_signal: int, _frame: FrameType | None) -> None:
-    """KeyboardInterrupt is what Ray's core lets through; a SystemExit would lose its code there."""
-    global exit_code  # noqa: PLW0603
-    exit_code = 143
-    raise KeyboardInterrupt
+    """The handler of SIGTERM."""
+    raise Terminated
 
 
 if __name__ == "__main__":
@@ -37,4 +37,6 @@ if __name__ == "__main__":
                 home=ledger.parent,
             )
     except KeyboardInterrupt:
-        sys.exit(exit_code)
+        sys.exit(130)
+    except Terminated:
+        sys.exit(143)

@@ -50,7 +50,9 @@ class FileDesk:
         self._check(tokens, [r.trial for r in reports])
         verdicts: list[Verdict] = []
         for token, r in zip(tokens, reports, strict=True):
-            self._write({"kind": "report", "trial": r.trial, "epoch": r.epoch, "token": token, "pid": r.metrics["pid"]})
+            self._write(
+                {"kind": "report", "trial": r.trial, "epoch": r.epoch, "token": token, "pid": r.metrics["pid"], "node": r.metrics["node"]}
+            )
             if r.ended is None:
                 verdicts.append(Continue("go on"))
                 continue
@@ -121,7 +123,7 @@ class MakeTrain:
     fault: Callable[[Trial, int], None] | None = None
 
     def __call__(self, data: Dataset) -> Train:
-        """One report per trial and epoch, with this process's id as a metric."""
+        """One report per trial and epoch, with the ids of this process and of its parent, the node's, as metrics."""
         assert not data.train.x.flags.owndata
         assert not data.train.x.flags.writeable
 
@@ -133,7 +135,10 @@ class MakeTrain:
                     for trial in live:
                         self.fault(trial, epoch)
                 ended = f"all {EPOCHS} epochs" if epoch == EPOCHS else None
-                commands = yield [Report(t.number, epoch, {"val_loss": 1 / epoch, "pid": os.getpid()}, time.time(), ended) for t in live]
+                commands = yield [
+                    Report(t.number, epoch, {"val_loss": 1 / epoch, "pid": os.getpid(), "node": os.getppid()}, time.time(), ended)
+                    for t in live
+                ]
                 live = [t for t, c in zip(live, commands, strict=True) if not isinstance(c, Stop)]
 
         return train

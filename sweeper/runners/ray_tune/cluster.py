@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
 from contextlib import nullcontext
 from types import TracebackType
@@ -28,6 +29,13 @@ SWITCHES = {
 """Ray reads these at its import: no telemetry, nothing on our terminal, no snapshots of Tune's state, Ctrl-C is ours."""
 
 
+SET_BY_RAY = ("PYTHONBREAKPOINT",)
+"""What ``ray.init`` leaves in the environment, and would send this process's ``breakpoint()`` to Ray's debugger later on."""
+
+ANSWER_S = 5.0
+"""Seconds that the cluster of RAY_ADDRESS has to answer; Ray itself tries for a quarter of an hour."""
+
+
 class Cluster:
     """A Ray cluster for the block of a ``with``: a local one, or the one that RAY_ADDRESS names.
 
@@ -48,10 +56,12 @@ class Cluster:
         self._begun = threading.Event()
         self._over = threading.Event()
         self._error: Exception | None = None
+        self._environment: dict[str, str | None] = {}
 
     def __enter__(self) -> Self:
-        for key, value in SWITCHES.items():
-            os.environ.setdefault(key, value)
+        self._environment = {name: os.environ.get(name) for name in (*SWITCHES, *SET_BY_RAY)}
+        for name, value in SWITCHES.items():
+            os.environ.setdefault(name, value)
         self._keeper.start()
         return self
 
@@ -75,6 +85,11 @@ class Cluster:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
         self._keeper.join()
+        for name, value in self._environment.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
     def _keep(self) -> None:
         import ray
@@ -87,6 +102,7 @@ class Cluster:
             try:
                 # Said before ray.init sets the same: it would warn that it leaves SIGTERM alone. What goes wrong is told by us.
                 logging.getLogger("ray").setLevel(logging.CRITICAL)
+                _check_answers(address)
                 ray.init(
                     address=address,
                     namespace=self._namespace,
@@ -101,3 +117,14 @@ class Cluster:
             self._begun.set()
             self._over.wait()
             ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Refuse a ``host:port`` where nothing listens."""
+    host, separator, port = address.rpartition(":")
+    if not separator or not port.isdigit() or "/" in host:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
+    except OSError as error:
+        raise ConnectionError(f"nothing answers at RAY_ADDRESS {address} ({error.strerror or error})") from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from sweeper.data.dataset import Dataset
 from sweeper.ports import Desk, Train
 from sweeper.runners.ray_tune.cluster import Cluster
+from sweeper.runners.ray_tune.signals import sigterm_as_interrupt
 
 
 def run(
@@ -43,14 +44,17 @@ def run(
         from sweeper.runners.ray_tune.driver import Driver
 
         cluster.ready()
-        with Driver(
-            make_desk,
-            make_train,
-            data,
-            workers=workers,
-            cpus_per_worker=cpus_per_worker,
-            gpus_per_worker=gpus_per_worker,
-            name=name,
-            home=home,
-        ) as driver:
+        with (
+            sigterm_as_interrupt(),
+            Driver(
+                make_desk,
+                make_train,
+                data,
+                workers=workers,
+                cpus_per_worker=cpus_per_worker,
+                gpus_per_worker=gpus_per_worker,
+                name=name,
+                home=home,
+            ) as driver,
+        ):
             driver.run()
