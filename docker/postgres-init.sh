@@ -8,7 +8,7 @@ for name in mlflow sweeper; do
 \set name `printf %s "$name"`
 \set password `cat "$SECRETS/${name}_db_password"`
 CREATE ROLE :"name" LOGIN PASSWORD :'password';
-CREATE DATABASE :"name" OWNER :"name";
+CREATE DATABASE :"name" OWNER :"name" ENCODING 'UTF8' TEMPLATE template0;
 REVOKE ALL ON DATABASE :"name" FROM PUBLIC;
 SQL
 done

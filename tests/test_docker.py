@@ -58,7 +58,9 @@ def test_ray_asks_for_its_token(name: str) -> None:
     """Every Ray node has token authentication on, shared memory of its own size and the files of the sweeps."""
     service = SERVICES[name]
     assert {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": "/run/secrets/ray_token"}.items() <= service["environment"].items()
-    assert service["shm_size"].endswith("gb")
+    assert service["shm_size"] == "1gb"
+    words = [*service["command"], *(DOCKER / "join-ray.sh").read_text().split()] if name == "sweep" else service["command"]
+    assert "--object-store-memory=500000000" in words
     assert service["volumes"] == ["home:/srv/sweeper"]
 
 
@@ -157,7 +159,7 @@ def test_a_sweep_joins_the_cluster_first(tmp_path: Path) -> None:
     (tmp_path / "ray").chmod(0o755)
     done = run(["sh", str(DOCKER / "join-ray.sh"), "echo", "swept"], RAY_ADDRESS="head:6379", PATH=f"{tmp_path}:{os.environ['PATH']}")
     assert done.stdout == "swept\n"
-    assert done.stderr == "start --address=head:6379 --num-cpus=0 --num-gpus=0 --disable-usage-stats\n"
+    assert done.stderr == "start --address=head:6379 --num-cpus=0 --num-gpus=0 --object-store-memory=500000000 --disable-usage-stats\n"
 
 
 @contextmanager
