@@ -79,6 +79,14 @@ def test_a_dead_worker_is_released_and_replaced(sessions: Sessions, desk: DeskSt
     assert sessions.suggest("c") == {"worker": "mlp/c"}
 
 
+def test_a_refused_session_is_replaced(sessions: Sessions) -> None:
+    """One of its trials was given to another worker, and those that it gives back need one."""
+    sessions.suggest("a")
+    sessions.suggest("b")
+    sessions.on_trial_complete("a", {"done": True, "stale": True})
+    assert sessions.suggest("c") == {"worker": "mlp/c"}
+
+
 def test_it_is_finished_when_nothing_is_open(sessions: Sessions, desk: DeskState) -> None:
     """Tune is told so in its own word."""
     sessions.suggest("a")

@@ -63,21 +63,23 @@ class Sessions(Searcher):
             return False
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """A session has ended or died: what it held is open again, and only then is another session of use."""
+        """A session has ended, died or been refused: what it held is open again, for which another session is of use."""
         self._live.discard(trial_id)
-        if result is not None and "trouble" in result:
-            self.trouble = InfrastructureError(result["trouble"])
+        last = result or {}
+        if "trouble" in last:
+            self.trouble = InfrastructureError(last["trouble"])
         try:
             self._desk.release(self._worker(trial_id))
             recorded = self._desk.recorded()
         except SweeperError as refused:
             self.trouble = refused
             return
+        lost = error or last.get("stale", False)
         if recorded != self._recorded:
             self._recorded, self._barren = recorded, 0
-        elif error or not self._live:
+        elif lost or not self._live:
             self._barren += 1
-        self._sated = not error
+        self._sated = not lost
 
     def release(self) -> None:
         """Give back what the living sessions hold."""

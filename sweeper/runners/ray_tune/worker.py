@@ -49,7 +49,7 @@ class Worker(Trainable):
             more = self._session.run(SLICE_S)
         except InfrastructureError as error:
             return {"done": True, "trouble": str(error)}
-        return {"done": not more}
+        return {"done": not more, "stale": self._session.stale is not None}
 
     def cleanup(self) -> None:
         """Close what is in hand."""
