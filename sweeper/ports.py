@@ -34,4 +34,5 @@ class Desk(Protocol):
 class Train(Protocol):
     """Trains a stack of trials of one shape: yields reports, receives one command per report."""
 
-    def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]: ...
+    def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
+        """The generator; a lane that was stopped reports no more."""

@@ -74,9 +74,14 @@ class LedgerDesk:
             verdicts.append(verdict)
             entries.append(Entry(token, report, verdict, self._study.best_of(report.trial)))
         self._writer.record(entries)
-        for report, verdict in zip(reports, verdicts, strict=True):
-            if isinstance(verdict, Stop):
-                self._close(report.trial, verdict.outcome)
+        # Of several reports of one trial the first Stop counts; in a cancelled sweep each of them gets one.
+        ended = {
+            report.trial: verdict.outcome
+            for report, verdict in reversed(list(zip(reports, verdicts, strict=True)))
+            if isinstance(verdict, Stop)
+        }
+        for number, outcome in ended.items():
+            self._close(number, outcome)
         return verdicts
 
     def fail(self, token: int, trial: int, reason: str) -> None:
@@ -85,8 +90,8 @@ class LedgerDesk:
         self._close(trial, Outcome.FAILED)
         counts = self._ledger.counts(self._writer.sweep)
         if counts.closed == counts.failed == SAME_FAILURES:
-            reasons = {record.reason for record in self._ledger.trials(self._writer.sweep) if record.outcome is not None}
-            if len(reasons) == 1:
+            failed = [record for record in self._ledger.trials(self._writer.sweep) if record.outcome is Outcome.FAILED]
+            if len({(record.reason or "").partition("\n")[0] for record in failed}) == 1:
                 self._writer.finish(SweepState.BROKEN)
 
     def release(self, worker: str) -> None:

@@ -207,5 +207,5 @@ def _train(runner: str, home: Home, writer: Writer, data: Dataset, room: Slots) 
             cpus_per_worker=room.cpus,
             gpus_per_worker=room.gpus,
             name=writer.sweep,
-            home=home.root,
+            home=home.sweep_dir(writer.sweep),
         )

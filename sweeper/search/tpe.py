@@ -28,6 +28,9 @@ from sweeper.trial import Direction, Outcome, Scalar, Trial
 STARTUP_TRIALS = 10
 """Closed trials before TPE's model is used; until then its proposals are random."""
 
+STARTUP_SHAPES = 5
+"""Shapes before TPE chooses them: ten trials know only one or two, and TPE would go on with the one of the default config."""
+
 _DRAFTS = 16  # TPE does not learn from a proposal that was turned down, so after this many the keyed random draw takes over
 
 _STATES = {
@@ -51,7 +54,7 @@ class TpeSampler:
 
     def propose(self, place: Place, attempt: int, fixed: Mapping[str, Scalar], *, seed: int) -> Resolved:
         """See ``Sampler.propose``."""
-        if attempt >= _DRAFTS:
+        if attempt >= _DRAFTS or (place.sibling == 0 and place.block < STARTUP_SHAPES):
             return self._random.propose(place, attempt, fixed, seed=seed)
         kind = "sibling" if fixed else "free"
         with _quiet():

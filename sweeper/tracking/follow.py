@@ -74,8 +74,10 @@ class Follower:
     def _result(self) -> int:
         self._said.seek(0)
         self._complaints.seek(0)
-        lines = self._said.read().decode(errors="replace").splitlines()
-        last: dict[str, Any] = json.loads(lines[-1]) if lines and lines[-1].endswith("}") else {"pending": 1, "error": None}
+        lines = [
+            line for line in self._said.read().decode(errors="replace").splitlines() if line.startswith('{"pending"') and line.endswith("}")
+        ]
+        last: dict[str, Any] = json.loads(lines[-1]) if lines else {"pending": 1, "error": None}
         complaints = self._complaints.read().decode(errors="replace").strip().splitlines()
         self.error = last["error"] or (complaints[-1] if complaints else self.error)
         self._said.close()

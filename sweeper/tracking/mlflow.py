@@ -19,6 +19,8 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 # A repeated POST makes a second run: nothing is retried below us; the mirror looks first and then tries again.
 os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "0"
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# A line per run on stdout, where the writer tells its driver how far it is.
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import sqlalchemy
 from mlflow import MlflowClient

@@ -120,6 +120,20 @@ def test_cancel_stops_running_trials_and_gives_no_new_ones(stage: Stage) -> None
     assert not desk.open()
 
 
+def test_cancel_amid_several_reports_of_a_trial_closes_it_once(stage: Stage) -> None:
+    """A worker that brings the epochs since its last call is answered by a stop for each, and the trial ends at the first."""
+    desk = stage.desk()
+    lease = desk.lease("a", 1)
+    assert lease is not None
+    stage.ledger.request_cancel("small")
+    reports = [Report(0, epoch, {"train_loss": 1.0, "val_loss": 1.0}, 1.7e9) for epoch in (1, 2, 3)]
+    verdicts = desk.report([lease.tokens[0]] * 3, reports)
+    assert [isinstance(verdict, Stop) for verdict in verdicts] == [True, True, True]
+    record = stage.ledger.trial("small", 0)
+    assert record is not None
+    assert (record.outcome, record.epochs) == (Outcome.CANCELLED, 1)
+
+
 def test_nan_is_diverged_and_never_best(stage: Stage) -> None:
     """A report that is not finite ends its trial as diverged."""
     desk = stage.desk()

@@ -30,5 +30,7 @@ def test_kill_9_of_the_mlflow_server(home: Path, monkeypatch: pytest.MonkeyPatch
     assert sweeper("sync").returncode == 3
     with serving(mlflow_server(port, home), port, home):
         assert sweeper("sync").returncode == 0
+        more = sweeper("sweep", space, "--runner", "local", "--trials", "9")
+        assert more.returncode == 0, more.stdout
         checked = sweeper("fsck", "--json")
     assert told(checked)["violations"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
@@ -21,6 +22,7 @@ from sweeper.runners.ray_tune.server import DeskServer
 from sweeper.runners.ray_tune.sessions import Sessions
 from sweeper.runners.ray_tune.worker import Worker
 
+SCRATCH = ".tune-"
 BARREN_FITS = 3
 """Fits in a row that may end without anything recorded."""
 
@@ -34,14 +36,14 @@ class Driver:
         make_train: Callable[[Dataset], Train],
         data: Dataset,
         *,
-        workers: int,
+        workers: int | None,
         cpus_per_worker: int,
         gpus_per_worker: float,
         name: str,
         home: Path,
     ) -> None:
-        _check_room(cpus_per_worker, gpus_per_worker)
-        self._workers = workers
+        room = _room(cpus_per_worker, gpus_per_worker)
+        self._workers = room if workers is None else workers
         self._name = name
         self._home = home
         # On this node, for the ledger may be a file of it; a killed desk is started again and its calls are repeated.
@@ -80,7 +82,9 @@ class Driver:
     def _fit(self, sessions: Sessions) -> str | None:
         """One fit of Tune; in a line, what killed a session or the fit itself, if anything did."""
         self._home.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".tune-", dir=self._home))
+        for old in self._home.glob(f"{SCRATCH}*"):
+            shutil.rmtree(old, ignore_errors=True)  # of a driver that was killed: this one owns the sweep now
+        scratch = Path(tempfile.mkdtemp(prefix=SCRATCH, dir=self._home))
         try:
             return _last_line(self._tuner(sessions, scratch).fit().errors)
         except SweeperError:
@@ -124,10 +128,12 @@ def _last_line(errors: Sequence[BaseException]) -> str | None:
     return lines[-1] if lines else None
 
 
-def _check_room(cpus: int, gpus: float) -> None:
-    """Refuse what would wait for ever: a worker that no node of the cluster could hold."""
+def _room(cpus: int, gpus: float) -> int:
+    """How many workers the cluster's nodes hold; none is refused, for it would be waited for without end."""
     nodes: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
     rooms = [(node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0)) for node in nodes if node["Alive"]]
-    if not any(room[0] >= cpus and room[1] >= gpus for room in rooms):
+    workers = sum(int(min(room[0] / cpus, room[1] / gpus if gpus else math.inf)) for room in rooms)
+    if not workers:
         held = ", ".join(f"{room[0]:g} CPUs and {room[1]:g} GPUs" for room in rooms)
         raise InfrastructureError(f"no node has room for a worker of {cpus} CPUs and {gpus:g} GPUs; the nodes have {held}")
+    return workers

@@ -16,7 +16,7 @@ def run(
     make_train: Callable[[Dataset], Train],
     data: Dataset,
     *,
-    workers: int,
+    workers: int | None,
     cpus_per_worker: int,
     gpus_per_worker: float,
     name: str,
@@ -28,11 +28,11 @@ def run(
         make_desk: picklable; builds the desk from the ledger, in the desk's process, and again if that process dies.
         make_train: picklable; builds the training from the data, once per worker process.
         data: put into the object store once; workers read it in place (its arrays are read-only there).
-        workers: sessions at a time; a cluster with fewer slots runs as many as fit.
+        workers: sessions at a time, None for all that the cluster has room for; a cluster with fewer slots runs as many as fit.
         cpus_per_worker: CPUs that each session reserves.
         gpus_per_worker: GPUs, or a share of one, that each session reserves.
         name: the sweep's name.
-        home: where Tune's scratch folder lives while this runs.
+        home: the sweep's own folder, where Tune's scratch folder lives while this runs.
 
     Raises:
         InfrastructureError: Ray cannot be started or reached, no node has room for a worker, a store failed, or
