@@ -24,6 +24,11 @@ class Slots:
     cpus: int
     gpus: float
 
+    @property
+    def device(self) -> str:
+        """What trials are trained on: never a GPU that the space did not ask for."""
+        return "auto" if self.gpus else "cpu"
+
 
 def cpus_here() -> int:
     """CPUs that this process may use."""

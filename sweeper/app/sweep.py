@@ -195,13 +195,13 @@ def _train(runner: str, home: Home, writer: Writer, data: Dataset, room: Slots) 
     if runner == "local":
         from sweeper.runners import local
 
-        local.run(desk, make_train(checkpoints, data))
+        local.run(desk, make_train(checkpoints, room.device, data))
     else:
         from sweeper.runners import ray_tune
 
         ray_tune.run(
             make_desk,
-            partial(make_train, checkpoints),
+            partial(make_train, checkpoints, room.device),
             data,
             workers=room.workers,
             cpus_per_worker=room.cpus,

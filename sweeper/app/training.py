@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from sweeper.data.dataset import Dataset
 
 
-def make_train(checkpoints: Path, data: Dataset) -> Train:
-    """The core's generator over this data, committing best epochs under ``checkpoints``; imports torch."""
+def make_train(checkpoints: Path, device: str, data: Dataset) -> Train:
+    """The core's generator over this data on this device, committing best epochs under ``checkpoints``; imports torch."""
     from sweeper.core.loop import train
 
-    return partial(train, data=data, checkpoints=checkpoints)
+    return partial(train, data=data, device=device, checkpoints=checkpoints)

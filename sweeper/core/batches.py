@@ -27,7 +27,8 @@ class Rows:
     @classmethod
     def of(cls, part: Part, device: torch.device) -> Rows:
         """Copies a part of the data to the device."""
-        return cls(torch.as_tensor(part.x).to(device), torch.as_tensor(part.y).to(device))
+        # Copied, not shared: a worker's arrays are read-only, which tensors cannot be.
+        return cls(torch.tensor(part.x, device=device), torch.tensor(part.y, device=device))
 
     def __len__(self) -> int:
         return self.x.shape[0]

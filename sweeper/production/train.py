@@ -90,7 +90,8 @@ def train(
 def _run(config: Config, data: Dataset, checkpoints: Path, on_report: Callable[[Report], None] | None) -> list[Report]:
     """Every report until the core's own end; the best epoch is in ``checkpoints/0`` then."""
     trial = Trial(number=0, seed=config.training.seed, values={}, config=tree_of(config), shape="")
-    training = loop.train([trial], data, checkpoints=checkpoints)
+    device = "cpu" if config.resources.gpus_per_worker == 0 else "auto"
+    training = loop.train([trial], data, device=device, checkpoints=checkpoints)
     history: list[Report] = []
     report = next(training)[0]
     while True:

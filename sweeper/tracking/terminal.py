@@ -186,6 +186,8 @@ def _counts(snapshot: Snapshot) -> Text:
 
 def _best(snapshot: Snapshot) -> RenderableType:
     best = snapshot.best
+    if best is None and not snapshot.done and not snapshot.running:
+        return Text("starting the workers", "dim")
     if best is None:
         return Text("best  none yet: no trial is complete", "dim")
     head = Text.assemble(
@@ -250,9 +252,10 @@ class LiveView:
         began = time.monotonic()
         before: int | None = None
         pace: Pace | None = None
-        last = False
+        first, last = True, False
         while not last:
-            last = self._over.wait(0 if before is None else _REFRESH_S)
+            last = self._over.wait(0 if first else _REFRESH_S)
+            first = False
             try:
                 snapshot = take(self._ledger, self._sweep, began, pace, self._workers)
             except SweeperError:

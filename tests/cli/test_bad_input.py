@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from sweeper.cli import main
+from .conftest import Run
 
 GOOD = """\
 name: tiny
@@ -22,25 +21,14 @@ search: {trials: 2}
 
 TABLE = "a,b,label\n" + "".join(f"{i % 7},{i % 5},{'yes' if i % 3 else 'no'}\n" for i in range(60))
 
-Run = Callable[..., tuple[int, str]]
 
-
-@pytest.fixture
-def run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """Runs the command in this process; gives its exit code and what it said on stderr. Afterwards nothing may have been created."""
+@pytest.fixture(autouse=True)
+def _nothing_is_created(home: Path) -> Iterator[None]:
+    """A table and a space that are fine; after the test, nothing else may be there."""
     (home / "table.csv").write_text(TABLE)
     (home / "tiny.yaml").write_text(GOOD)
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def _run(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr("sys.argv", ["sweeper", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return int(ended.value.code or 0), capsys.readouterr().err
-
     before = {path.name for path in home.iterdir()}
-    yield _run
-    signal.signal(signal.SIGTERM, handler)
+    yield
     created = {path.name for path in home.iterdir()} - before
     assert not created & {"runs", "mlflow.db", "mlartifacts"}
 
@@ -75,7 +63,7 @@ def test_a_bad_space(case: str, run: Run, home: Path) -> None:
     """Each mistake is told with file, line and column, what was found and what is allowed."""
     text, pattern = SPACES[case]
     (home / "tiny.yaml").write_text(text)
-    code, said = run("sweep", "tiny.yaml", "--runner", "local")
+    code, _, said = run("sweep", "tiny.yaml", "--runner", "local")
     assert code == 2
     assert re.search(pattern, said), said
     assert "Traceback" not in said
@@ -84,7 +72,7 @@ def test_a_bad_space(case: str, run: Run, home: Path) -> None:
 def test_all_mistakes_at_once(run: Run, home: Path) -> None:
     """Three mistakes are three lines, in the order of the file."""
     (home / "tiny.yaml").write_text(GOOD.replace("width", "widht").replace("epochs: 2", "epochs: 0").replace("trials: 2", "trials: -1"))
-    code, said = run("sweep", "tiny.yaml")
+    code, _, said = run("sweep", "tiny.yaml")
     assert code == 2
     assert [int(found) for found in re.findall(r"tiny\.yaml:(\d+):", said)] == [3, 4, 5]
 
@@ -102,7 +90,7 @@ def test_a_bad_table(case: str, run: Run, home: Path) -> None:
     """Data that cannot be learnt from is refused with the column and the reason."""
     text, pattern = TABLES[case]
     (home / "table.csv").write_text(text)
-    code, said = run("sweep", "tiny.yaml", "--runner", "local")
+    code, _, said = run("sweep", "tiny.yaml", "--runner", "local")
     assert code == 2
     assert re.search(pattern, said), said
     assert "Traceback" not in said
@@ -112,7 +100,7 @@ def test_objects_in_an_npz_are_not_loaded(run: Run, home: Path) -> None:
     """An array of Python objects would have to be unpickled: refused."""
     np.savez(home / "table.npz", x=np.array([{}] * 60, dtype=object), y=np.arange(60) % 2)
     (home / "tiny.yaml").write_text(GOOD.replace("table.csv, target: label", "table.npz"))
-    code, said = run("sweep", "tiny.yaml")
+    code, _, said = run("sweep", "tiny.yaml")
     assert code == 2
     assert "object" in said
 
@@ -138,7 +126,7 @@ def test_objects_in_an_npz_are_not_loaded(run: Run, home: Path) -> None:
 )
 def test_bad_arguments(arguments: tuple[str, ...], pattern: str, run: Run) -> None:
     """A wrong argument is told by its name."""
-    code, said = run(*arguments)
+    code, _, said = run(*arguments)
     assert code == 2
     assert re.search(pattern, said), said
     assert "Traceback" not in said
@@ -147,6 +135,6 @@ def test_bad_arguments(arguments: tuple[str, ...], pattern: str, run: Run) -> No
 def test_a_password_is_never_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A ledger that cannot be reached is told without the password of its URL."""
     monkeypatch.setenv("SWEEPER_LEDGER_URL", "postgresql+psycopg://me:s3cr3t@127.0.0.1:9/none")
-    code, said = run("sweep", "tiny.yaml", "--runner", "local")
+    code, _, said = run("sweep", "tiny.yaml", "--runner", "local")
     assert code in {2, 4}
     assert "s3cr3t" not in said
