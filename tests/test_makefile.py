@@ -34,7 +34,9 @@ def script(path: Path, body: str) -> Path:
 
 def make(checkout: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs make there."""
-    outer = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    outer = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "ARGS", "SPACE", "CONFIG", "TRIALS"))
+    }
     return subprocess.run(["make", *arguments], cwd=checkout, env=outer | environment, capture_output=True, text=True, check=False)
 
 

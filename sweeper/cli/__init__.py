@@ -22,12 +22,13 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         cli()
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:  # typer's word for Ctrl-C
+            print("interrupted; the same command goes on from here", file=sys.stderr)
+        raise
     except SweeperError as error:
         print(f"sweeper: {error}" if "\n" not in str(error) else str(error), file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        sys.exit(INTERRUPTED)
     except Terminated:
         print("terminated; the same command goes on from here", file=sys.stderr)
         sys.exit(TERMINATED)

@@ -15,7 +15,7 @@ from .driving import TINY, closed, kill, ledger_of, started, sweeper, told, wait
 
 pytestmark = pytest.mark.slow
 
-LONGER = TINY.replace("epochs: 4", "epochs: 60").replace("grace_epochs: 1, reduction: 2", "pruner: none")
+LONGER = TINY.replace("epochs: 4", "epochs: 120, patience: null").replace("grace_epochs: 1, reduction: 2", "pruner: none")
 """Trials of about a second, so that a kill finds one in training."""
 
 

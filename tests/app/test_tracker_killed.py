@@ -11,7 +11,7 @@ from .servers import free_port, mlflow_server, serving
 
 pytestmark = pytest.mark.slow
 
-LONGER = TINY.replace("epochs: 4", "epochs: 40").replace("grace_epochs: 1, reduction: 2", "pruner: none")
+LONGER = TINY.replace("epochs: 4", "epochs: 60, patience: null").replace("grace_epochs: 1, reduction: 2", "pruner: none")
 
 
 @pytest.mark.timeout(180)
@@ -27,7 +27,6 @@ def test_kill_9_of_the_mlflow_server(home: Path, monkeypatch: pytest.MonkeyPatch
     out, err = driver.communicate(timeout=100)
     assert driver.returncode == 3, err
     assert '"complete": 8' in out
-    assert sweeper("sync").returncode == 3
     with serving(mlflow_server(port, home), port, home):
         assert sweeper("sync").returncode == 0
         more = sweeper("sweep", space, "--runner", "local", "--trials", "9")
