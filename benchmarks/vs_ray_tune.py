@@ -20,16 +20,14 @@ import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from benchmarks import processes
+from benchmarks.results import setting, write
 
 HERE = Path(__file__).resolve().parent
 SPACE = HERE / "spaces" / "digits_mlp.yaml"
-PACKAGES = ("torch", "ray", "optuna", "mlflow")
 
 
 @dataclass(frozen=True)
@@ -115,13 +113,6 @@ def _recorded(store: Path) -> tuple[int, int, int, float]:
     return trials, running, epochs, best
 
 
-def machine() -> dict[str, Any]:
-    """Cores and processor model."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
-    return {"cores": len(os.sched_getaffinity(0)), "cpu": model}
-
-
 def summary(runs: list[Run], trials: int) -> dict[str, Any]:
     """All runs, the medians and their ratio."""
     by_arm = {arm: [made for made in runs if made.arm == arm] for arm in ARMS}
@@ -131,11 +122,8 @@ def summary(runs: list[Run], trials: int) -> dict[str, Any]:
     }
     winner = statistics.median(made.winner_seconds for made in by_arm["sweeper"] if made.winner_seconds is not None)
     return {
-        "date": datetime.now(UTC).date().isoformat(),
+        **setting(),
         "trials": trials,
-        "machine": machine(),
-        "python": sys.version.split()[0],
-        "versions": {package: version(package) for package in PACKAGES},
         "median": medians,
         "winner_seconds": winner,
         "times_faster": medians["stock"]["seconds"] / medians["sweeper"]["seconds"],
@@ -155,9 +143,7 @@ def page(result: dict[str, Any]) -> str:
     lines = [
         f"# {result['trials']} trials, stock Ray Tune and sweeper, {result['date']}",
         "",
-        f"{result['machine']['cores']} cores of {result['machine']['cpu']}, Python {result['python']}, "
-        + ", ".join(f"{name} {number}" for name, number in result["versions"].items())
-        + f"; medians of {len(result['runs']) // 2} alternating runs. `python -m benchmarks vs_ray_tune`",
+        f"{result['told']}; medians of {len(result['runs']) // 2} alternating runs. `python -m benchmarks vs_ray_tune`",
         "",
         "| | stock | sweeper |",
         "|---|---|---|",
@@ -186,8 +172,5 @@ def main(arguments: list[str]) -> None:
             runs.append(run(arm, options.trials))
             print(f"{arm:8} {runs[-1].seconds:6.1f} s  {runs[-1].cpu_seconds:6.1f} CPU s  {runs[-1].epochs} epochs", flush=True)
     result = summary(runs, options.trials)
-    target = HERE / "results" / f"{result['date']}-vs_ray_tune"
-    target.parent.mkdir(exist_ok=True)
-    target.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n")
-    target.with_suffix(".md").write_text(page(result))
+    write("vs_ray_tune", result, page(result))
     print(page(result))

@@ -75,11 +75,10 @@ class LedgerDesk:
             entries.append(Entry(token, report, verdict, self._study.best_of(report.trial)))
         self._writer.record(entries)
         # Of several reports of one trial the first Stop counts; in a cancelled sweep each of them gets one.
-        ended = {
-            report.trial: verdict.outcome
-            for report, verdict in reversed(list(zip(reports, verdicts, strict=True)))
-            if isinstance(verdict, Stop)
-        }
+        ended: dict[int, Outcome] = {}
+        for report, verdict in zip(reports, verdicts, strict=True):
+            if isinstance(verdict, Stop):
+                ended.setdefault(report.trial, verdict.outcome)
         for number, outcome in ended.items():
             self._close(number, outcome)
         return verdicts
@@ -109,8 +108,7 @@ class LedgerDesk:
         """Whether any trial is still to be trained to its end."""
         if not self._going():
             return False
-        counts = self._ledger.counts(self._writer.sweep)
-        return counts.numbered < counts.target or counts.open > 0
+        return self._ledger.counts(self._writer.sweep).unfinished
 
     def _lease(self, trials: Sequence[Trial], tokens: Sequence[int]) -> Lease:
         self._handed.update({trial.number: (token, trial) for token, trial in zip(tokens, trials, strict=True)})

@@ -42,6 +42,18 @@ def winner_of(home: Home, ledger: Ledger, finished: Finished) -> Winner | None:
     )
 
 
+def behind(winner: Winner) -> list[str]:
+    """The parts of the data on which the winner is no better than the baseline, by the searched metric."""
+    score = winner.metric.removeprefix("val_")
+    pairs = {
+        "validation": (winner.metrics[winner.metric], winner.baseline.get(winner.metric)),
+        "test": (winner.test.get(score), winner.baseline.get(f"test_{score}")),
+    }
+    return [
+        part for part, (ours, theirs) in pairs.items() if ours is not None and theirs is not None and not winner.metric.better(ours, theirs)
+    ]
+
+
 def show(finished: Finished) -> None:
     """Print the end of a sweep for people."""
     home = Home.from_environment()
@@ -58,6 +70,9 @@ def show(finished: Finished) -> None:
         console.print(f"no trial completed, so there is no winner; `sweeper show {sweep.name}` tells why", markup=False)
     else:
         console.print(winner_view(winner))
+        for part in behind(winner):
+            score = winner.metric.removeprefix("val_")
+            console.print(f"\nby {score}, {winner.baseline_name} is ahead on the {part} part", style="yellow", markup=False)
     if counts.failed:
         reason = next(record.reason for record in ledger.trials(sweep.name) if record.outcome == "failed")
         console.print(f"{counts.failed} trials failed; the first: {reason}", markup=False)
@@ -93,6 +108,7 @@ def as_dict(finished: Finished) -> dict[str, Any]:
             "model": str(home.sweep_dir(sweep.name) / "model"),
         },
         "test": sweep.facts.get("test"),
+        "baseline_ahead": behind(winner) if winner else None,
         "baseline": sweep.facts.get("baseline"),
         "tracking_pending": finished.pending,
         "seconds": round(finished.seconds, 3),

@@ -123,7 +123,8 @@ def sweep(request: Request, tell: Callable[[str], None], announce: Callable[[Fin
     try:
         follower = follow.start(choice.name)
         with LiveView(ledger, choice.name, workers=1 if request.runner == "local" else room.workers, quiet=request.quiet):
-            _train(request.runner, home, writer, data, room)
+            if ledger.known(choice.name).state is SweepState.OPEN and ledger.counts(choice.name).unfinished:
+                _train(request.runner, home, writer, data, room)
             close(home, ledger, writer, data)
     finally:
         with suppress(StaleWriterError):  # somebody else has it already
@@ -189,13 +190,10 @@ def _train(runner: str, home: Home, writer: Writer, data: Dataset, room: Slots) 
     checkpoints = home.sweep_dir(writer.sweep) / "checkpoints"
     safe_url = make_url(home.ledger_url).set(password=None).render_as_string()
     make_desk = partial(open_desk, safe_url, writer.sweep, writer.epoch)
-    desk = make_desk()
-    if not desk.open():
-        return
     if runner == "local":
         from sweeper.runners import local
 
-        local.run(desk, make_train(checkpoints, room.device, data))
+        local.run(make_desk(), make_train(checkpoints, room.device, data))
     else:
         from sweeper.runners import ray_tune
 

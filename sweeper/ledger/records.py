@@ -127,6 +127,11 @@ class Counts:
         """Trials with an outcome."""
         return self.numbered - self.open
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether a trial is open, or not numbered yet."""
+        return self.open > 0 or self.numbered < self.target
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

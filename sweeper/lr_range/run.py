@@ -19,6 +19,7 @@ from sweeper.config.files import tree_of
 from sweeper.config.schema import Config
 from sweeper.core.loop import record_losses
 from sweeper.data.dataset import Dataset
+from sweeper.data.prepare import prepare
 from sweeper.errors import InputError, Problem
 from sweeper.lr_range.judge import Floats, Judgement, Status, judge
 from sweeper.trial import Trial
@@ -117,13 +118,20 @@ class LrRangeResult:
 
 
 def lr_range_test(
-    config: Config, data: Dataset, *, low: float = LOW, high: float = HIGH, steps: int = STEPS, seeds: int = SEEDS, device: str = "auto"
+    config: Config,
+    data: Dataset | None = None,
+    *,
+    low: float = LOW,
+    high: float = HIGH,
+    steps: int = STEPS,
+    seeds: int = SEEDS,
+    device: str = "auto",
 ) -> LrRangeResult:
     """Train ``seeds`` fresh models of this config for ``steps`` steps on a ladder of learning rates from ``low`` to ``high``.
 
     Args:
         config: whose model, optimizer, batch size and precision are tested; its own learning rate and schedule do not matter.
-        data: prepared; only the training part is used.
+        data: prepared, of which only the training part is used; None: prepared from ``config.data``.
         low: the first learning rate.
         high: the last one.
         steps: optimizer steps; also the horizon of the answer.
@@ -134,10 +142,11 @@ def lr_range_test(
         InputError: the ladder is not one, or the config does not fit the data.
     """
     _check(low, high, steps, seeds)
+    prepared = data if data is not None else prepare(config.data, config.task)
     lrs = np.geomspace(low, high, steps)
     peak = config.optimizer.lr
     started = time.perf_counter()
-    losses = record_losses(_trials(config, seeds), data, lambda step: float(lrs[min(step, steps - 1)]) / peak, steps, device=device)
+    losses = record_losses(_trials(config, seeds), prepared, lambda step: float(lrs[min(step, steps - 1)]) / peak, steps, device=device)
     seconds = time.perf_counter() - started
     losses = losses.astype(np.float64)
     return LrRangeResult(

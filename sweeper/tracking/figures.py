@@ -58,16 +58,20 @@ def sentence(title: str, text: str) -> go.Figure:
 
 
 def plotted_study(space: Space, past: Iterable[Record]) -> optuna.Study:
-    """An Optuna study of the complete trials (value: the best epoch's) and the pruned ones, for plots only."""
+    """An Optuna study of the complete trials (value: the best epoch's) and the pruned ones, for plots only.
+
+    Trials that are not plotted take their place as failed ones, so that trial i there is trial i of the sweep.
+    """
     metric = space.base.search.metric
     distributions: dict[str, list[Distribution]] = {}
     for leaf in space.leaves:
         distributions.setdefault(leaf.path, []).append(leaf.distribution)
     with _quiet():
         study = optuna.create_study(study_name=space.name, direction=metric.direction.value)
-        for record in past:
+        for record in sorted(past, key=lambda record: record.trial.number):
             curve = finite_points(record.reports, metric)
             if record.outcome not in _PLOTTED or not curve:
+                study.add_trial(optuna.trial.create_trial(state=TrialState.FAIL))
                 continue
             values = {leaf.path: record.trial.values[leaf.name] for leaf in space.leaves if leaf.name in record.trial.values}
             study.add_trial(

@@ -54,6 +54,7 @@ def test_the_main_job_in_one_process(home: Path) -> None:
     assert result.reproduced is True
     assert result.metrics["val_loss"] == report["winner"]["value"]
 
+    assert sweeper("best", "tiny").stdout == (home / "runs" / "tiny" / "best.yaml").read_text()
     again = sweeper("sweep", space, "--json")
     assert again.returncode == 0
     assert told(again)["winner"] == report["winner"]
@@ -77,6 +78,24 @@ def test_runners_decide_alike(home: Path, tmp_path_factory: pytest.TempPathFacto
     decisions = _decisions(ledger_of(home))
     assert _decisions(ledger_of(other)) == decisions
     assert {outcome for _, _, _, outcome, *_ in decisions} == {Outcome.COMPLETE, Outcome.PRUNED}
+
+
+def test_the_range_test_beside_the_sweep(home: Path) -> None:
+    """`lr-range` judges the curve, draws it, and is recorded in MLflow; `train` is recorded there too."""
+    space = write(home)
+    done = sweeper("lr-range", space, "--json", "--set", "model.width=64")
+    assert done.returncode == 0, done.stderr
+    report = told(done)
+    assert report["status"] == "ok"
+    assert report["bracket"][0] < report["suggestion"] < report["bracket"][1]
+    assert report["tracking_trouble"] is None
+    assert {path.name for path in (home / "runs" / "tiny" / "lr_range").iterdir()} == {"result.json", "lr_range.png", "lr_range.html"}
+
+    (home / "one.yaml").write_text("name: one\ntraining: {epochs: 2}\n")
+    job = sweeper("train", home / "one.yaml", "--json")
+    assert job.returncode == 0, job.stderr
+    assert told(job)["tracking_trouble"] is None
+    assert (home / "runs" / "train" / "one-1" / "model" / "model.safetensors").is_file()
 
 
 def test_cancel_and_remove(home: Path) -> None:

@@ -50,6 +50,15 @@ def test_a_whole_sweep_gives_four_figures() -> None:
     assert {trace.name for trace in all_of_them["learning_curves"].data} == {"complete", "pruned", "diverged", "best: trial 0"}
 
 
+def test_trials_keep_their_numbers_in_the_history() -> None:
+    """Whatever the order of closing, and with trials in between that are not drawn, a point stands at its trial's number."""
+    records = past(SPACE_OF_TWO, COMPLETE, None, PRUNED, DIVERGED, COMPLETE)
+    drawn_history = figures(SPACE_OF_TWO, records[::-1])["history"]
+    points = {trace.name: list(trace.x) for trace in drawn_history.data}
+    assert points["val_loss"] == [0, 4]
+    assert points["pruned"] == [2]
+
+
 @pytest.mark.parametrize(
     ("space", "outcomes", "equal", "said"),
     [

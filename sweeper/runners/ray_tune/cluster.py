@@ -76,7 +76,8 @@ class Cluster:
             # Ray's core has put its own handler for crashes below Python's: setting Python's again removes that one.
             signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
         if self._error is not None:
-            raise InfrastructureError(f"Ray cannot be started or reached: {self._error}") from self._error
+            hint = "; is RAY_ADDRESS right, and does RAY_AUTH_TOKEN hold the cluster's token?" if os.environ.get("RAY_ADDRESS") else ""
+            raise InfrastructureError(f"Ray cannot be started or reached: {self._error}{hint}") from self._error
 
     def stop(self) -> None:
         """Begin to stop Ray, which takes a second or two; leaving the block waits for it."""
