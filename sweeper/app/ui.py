@@ -8,6 +8,7 @@ import sys
 from sweeper.app.existing import known_sweeps
 from sweeper.app.home import Home
 from sweeper.errors import InputError
+from sweeper.trial import Direction
 
 
 def serve(host: str, port: int) -> None:
@@ -36,9 +37,14 @@ def serve(host: str, port: int) -> None:
 
 
 def _latest_page(home: Home) -> str:
-    """The runs of the latest sweep, in the UI's mode for model training: by itself it opens on another one, where runs do not show."""
+    """The runs of the latest sweep, the best first, in the UI's mode for model training: by itself it opens where runs do not show."""
     from sweeper.tracking.mlflow import Tracker
 
     sweeps = known_sweeps(home)
     experiment = Tracker(home.tracking_uri, home.artifacts).find_experiment(sweeps[-1].facts["experiment"]) if sweeps else None
-    return f"#/experiments{f'/{experiment}/runs' if experiment else ''}?workflowType=machine_learning"
+    if experiment is None:
+        return "#/experiments?workflowType=machine_learning"
+    metric = sweeps[-1].metric
+    ascending = str(metric.direction is Direction.MINIMIZE).lower()
+    order = f"orderByKey=metrics.%60best_{metric}%60&orderByAsc={ascending}"
+    return f"#/experiments/{experiment}/runs?workflowType=machine_learning&{order}"

@@ -49,7 +49,8 @@ def parent_picture(sweep: SweepRecord, space: Space, closed: Sequence[TrialRecor
         tags |= {"winner": f"{sweep.name}/{best.number}"}
     over = sweep.state in OVER
     if over:
-        tags |= {"mlflow.note.content": _note(sweep, closed, best)}
+        counts = {f"trials.{outcome}": str(sum(record.outcome is outcome for record in closed)) for outcome in Outcome}
+        tags |= {"mlflow.note.content": _note(sweep, closed, best), **counts}
     return Picture(
         identity=sweep_id(sweep),
         name=sweep.name,
@@ -57,8 +58,9 @@ def parent_picture(sweep: SweepRecord, space: Space, closed: Sequence[TrialRecor
         start_ms=milliseconds(sweep.created),
         end_ms=milliseconds(sweep.ended) if over and sweep.ended is not None else None,
         tags=tags,
-        params=texts(space.identity()),
-        points=(*_baseline_points(sweep), *progress_points(sweep, closed), *(_final_points(sweep, closed) if over else ())),
+        # The baseline goes with what was fixed before the search: among the metrics its bars would come before every curve.
+        params=texts({**space.identity(), **{f"baseline.{key}": value for key, value in _finite(facts.get("baseline", {})).items()}}),
+        points=(*progress_points(sweep, closed), *(_test_points(sweep, len(closed)) if over else ())),
     )
 
 
@@ -83,18 +85,11 @@ def progress_points(sweep: SweepRecord, closed: Sequence[TrialRecord]) -> list[P
     return points
 
 
-def _baseline_points(sweep: SweepRecord) -> list[Point]:
-    at_ms = milliseconds(sweep.created)
-    return [Point(f"baseline_{key}", value, at_ms, 0) for key, value in _finite(sweep.facts.get("baseline", {})).items()]
-
-
-def _final_points(sweep: SweepRecord, closed: Sequence[TrialRecord]) -> list[Point]:
-    """How many trials ended how, and the winner's result on the test part."""
+def _test_points(sweep: SweepRecord, step: int) -> list[Point]:
+    """The winner's result on the test part."""
     at_ms = milliseconds(sweep.created if sweep.ended is None else sweep.ended)
-    step = len(closed)
-    counted = [Point(f"trials_{outcome}", float(sum(r.outcome is outcome for r in closed)), at_ms, step) for outcome in Outcome]
     test = _finite(sweep.facts.get("test", {}).get("metrics", {}))
-    return counted + [Point(f"test_{key.removeprefix('test_')}", value, at_ms, step) for key, value in test.items()]
+    return [Point(f"test_{key.removeprefix('test_')}", value, at_ms, step) for key, value in test.items()]
 
 
 def _finite(values: Mapping[str, Any]) -> dict[str, float]:

@@ -42,8 +42,9 @@ def test_the_tree_of_runs_charts_and_artifacts(home: Path) -> None:
         return all(word in text for word in words)
 
     with serving([sys.executable, "-m", "sweeper", "ui", "--port", str(port)], port, home):
-        assert f"{runs}{mode}" in (home / "server.log").read_text()
-        wait_for(lambda: shows(f"{runs}{mode}", ">tiny<", "9</strong> matching runs"))
+        said = (home / "server.log").read_text()
+        (link,) = [word for word in said.split() if word.startswith(f"{runs}{mode}")]
+        wait_for(lambda: shows(link, ">tiny<", ">tiny/7<", "9</strong> matching runs", "best_val_loss"))
         wait_for(lambda: shows(f"{runs}/{parent}{mode}", "Child runs", "tiny/7", "Winner", "Test part (touched once)"))
         wait_for(lambda: shows(f"{runs}/{parent}/artifacts{mode}", "best.yaml", "figures.html", "space.yaml", "leaderboard.json"))
         child = ledger_of(home).best("tiny")
