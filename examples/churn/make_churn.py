@@ -6,8 +6,8 @@ umlauts in their names, values are missing, and one column is an id. Usage: ``py
 
 from __future__ import annotations
 
+import argparse
 import csv
-import sys
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -87,4 +87,8 @@ def write(path: Path, number: int = ROWS) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).with_name("churn.csv"))
+    parser = argparse.ArgumentParser(description="Write a made-up table of subscriptions, some of which are cancelled.")
+    parser.add_argument(
+        "file", type=Path, nargs="?", default=Path(__file__).with_name("churn.csv"), help="default: churn.csv beside this script"
+    )
+    write(parser.parse_args().file)

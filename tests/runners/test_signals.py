@@ -51,5 +51,7 @@ def test_a_plain_interrupt_goes_through() -> None:
 
 def test_without_a_signal_nothing_happens() -> None:
     """The handler is put back."""
+    before = signal.getsignal(signal.SIGTERM)
     with sigterm_as_interrupt():
-        pass
+        assert signal.getsignal(signal.SIGTERM) is not before
+    assert signal.getsignal(signal.SIGTERM) is before
