@@ -17,6 +17,9 @@ from hypothesis import settings
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
 
+# A shell that runs the suite in the background has Ctrl-C ignored, and so would every process that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # What a developer's shell may hold and no test should see.
 OUTER_WORLD = (
     "SWEEPER_HOME",
