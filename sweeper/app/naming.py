@@ -93,16 +93,18 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def _again(record: SweepRecord, space: Space) -> Choice:
-    more = space.base.search.trials > record.target
+    asked = space.base.search.trials
+    more = asked > record.target
+    notes = (f"{record.name} has {record.target} trials, more than the {asked} asked for",) if asked < record.target else ()
     if record.state in ACTIVE:
-        return Choice(record.name, Action.RESUME, space)
+        return Choice(record.name, Action.RESUME, space, notes)
     if record.state is SweepState.BROKEN:
         return Choice(record.name, Action.RESUME, space, (f"{record.name} was stopped as broken; it goes on",))
     if record.state is SweepState.COMPLETE and more:
         return Choice(
             record.name, Action.EXTEND, space, (f"{record.name} grows from {record.target} to {space.base.search.trials} trials",)
         )
-    return Choice(record.name, Action.SHOW, space)
+    return Choice(record.name, Action.SHOW, space, notes)
 
 
 def _belongs(name: str, family: str) -> bool:

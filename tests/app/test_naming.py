@@ -45,6 +45,13 @@ def test_a_finished_sweep_is_shown_or_extended() -> None:
     assert chosen(more, [record("mlp", SweepState.COMPLETE)]) == ("mlp", Action.EXTEND)
 
 
+def test_a_sweep_does_not_shrink() -> None:
+    """Fewer trials than it has: it stays as it is, and that is said."""
+    fewer = Space.parse(TEXT, "mlp.yaml", ["search.trials=4"])
+    choice = choose(fewer, [record("mlp", SweepState.OPEN)], name=None, fresh=False)
+    assert (choice.action, choice.notes) == (Action.RESUME, ("mlp has 8 trials, more than the 4 asked for",))
+
+
 def test_fresh_starts_a_new_one() -> None:
     """--fresh takes the next free name, whatever there is."""
     records = [record("mlp", SweepState.COMPLETE), record("mlp-2", SweepState.OPEN)]
