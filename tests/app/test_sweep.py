@@ -24,7 +24,7 @@ def _decisions(ledger: Ledger) -> list[tuple[object, ...]]:
 
 
 def test_the_main_job_in_one_process(home: Path) -> None:
-    """A space becomes a winner with its model and file; the same command shows it again, more trials extend it, and fsck finds nothing."""
+    """A space becomes a winner with its model and file; the same command shows it again, more trials extend it, fsck finds nothing, rm leaves nothing."""
     space = write(home)
     first = sweeper("sweep", space, "--runner", "local", "--json")
     assert first.returncode == 0, first.stderr
@@ -65,6 +65,11 @@ def test_the_main_job_in_one_process(home: Path) -> None:
     checked = sweeper("fsck", "--json")
     assert (checked.returncode, told(checked)["violations"]) == (0, [])
 
+    assert sweeper("cancel", "tiny").returncode == 2  # it is over
+    assert sweeper("rm", "tiny").returncode == 0
+    assert not (home / "runs" / "tiny").exists()
+    assert ledger_of(home).sweeps() == []
+
 
 def test_runners_decide_alike(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """With one worker, Ray and the in-process runner make the same decisions, under TPE and ASHA."""
@@ -96,16 +101,3 @@ def test_the_range_test_beside_the_sweep(home: Path) -> None:
     assert job.returncode == 0, job.stderr
     assert told(job)["tracking_trouble"] is None
     assert (home / "runs" / "train" / "one-1" / "model" / "model.safetensors").is_file()
-
-
-def test_cancel_and_remove(home: Path) -> None:
-    """A sweep that nobody drives is cancelled at once; after rm nothing of it is left but its MLflow runs."""
-    space = write(home)
-    assert sweeper("sweep", space, "--runner", "local", "--json").returncode == 0
-    assert sweeper("cancel", "tiny").returncode == 2  # it is over
-    assert sweeper("rm", "tiny").returncode == 0
-    assert not (home / "runs" / "tiny").exists()
-    assert ledger_of(home).sweeps() == []
-    shown = sweeper("show", "tiny")
-    assert shown.returncode == 2
-    assert "no sweep named 'tiny'" in shown.stderr
