@@ -24,7 +24,7 @@ def _decisions(ledger: Ledger) -> list[tuple[object, ...]]:
 
 
 def test_the_main_job_in_one_process(home: Path) -> None:
-    """A space becomes a winner with its model and file; the same command shows it again, more trials extend it, fsck finds nothing, rm leaves nothing."""
+    """A space becomes a winner, model and file; it is shown again; more trials extend it; fsck finds nothing; rm leaves nothing."""
     space = write(home)
     first = sweeper("sweep", space, "--runner", "local", "--json")
     assert first.returncode == 0, first.stderr
