@@ -35,7 +35,7 @@ def write(home: Path, text: str = TINY) -> Path:
 
 def sweeper(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command to its end."""
-    return subprocess.run(_command(arguments), capture_output=True, text=True, timeout=110, check=False, env={**os.environ, **environment})
+    return subprocess.run(_command(arguments), capture_output=True, text=True, timeout=200, check=False, env={**os.environ, **environment})
 
 
 def started(*arguments: str | Path, **environment: str) -> subprocess.Popen[str]:

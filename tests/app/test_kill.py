@@ -13,7 +13,7 @@ from sweeper.ledger.records import SweepState
 
 from .driving import TINY, closed, kill, ledger_of, started, sweeper, told, wait_for, write
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 LONGER = TINY.replace("epochs: 4", "epochs: 120, patience: null").replace("grace_epochs: 1, reduction: 2", "pruner: none")
 """Trials of about a second, so that a kill finds one in training."""
@@ -51,7 +51,7 @@ def test_kill_9_of_a_worker(home: Path) -> None:
     driver = started("sweep", space, "--json")
     wait_for(lambda: closed(home) >= 1)
     os.kill(_worker_of(driver.pid), signal.SIGKILL)
-    out, err = driver.communicate(timeout=110)
+    out, err = driver.communicate(timeout=200)
     assert driver.returncode == 0, err
     assert '"open": 0' in out
     _finish(home, space, "ray")

@@ -12,7 +12,7 @@ from sweeper.trial import Outcome
 
 from .driving import ledger_of, sweeper, told, write
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def _decisions(ledger: Ledger) -> list[tuple[object, ...]]:

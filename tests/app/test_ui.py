@@ -27,7 +27,7 @@ def _page(address: str, profile: Path) -> str:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_the_tree_of_runs_charts_and_artifacts(home: Path) -> None:
     """The sweep's run is listed with its trials below it; a trial has its curves, the sweep its figures and best config."""
     assert sweeper("sweep", write(home), "--runner", "local", "--json").returncode == 0
