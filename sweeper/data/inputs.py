@@ -99,7 +99,7 @@ class ArrayInputs:
         if rows.dtype.kind not in "biuf":
             raise InputError.of(source, "", f"an array of type {rows.dtype}", "an array of numbers")
         values = rows.astype(np.float64)
-        finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+        finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
         if not finite.all():
             raise InputError.of(source, "", f"NaN or infinite values, the first in row {int((~finite).argmax()) + 1}", "finite numbers")
         axes = (-1,) + (1,) * (len(self.shape) - 1)

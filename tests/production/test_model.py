@@ -61,6 +61,13 @@ def test_labels_are_the_datas_own(trained: Trained) -> None:
     assert np.array_equal(proba.argmax(1), labels)
 
 
+def test_no_rows_give_no_labels(trained: Trained) -> None:
+    """An empty batch is a batch."""
+    model = load_model(trained[0].model_dir)
+    assert model.predict(np.empty((0, 1, 8, 8))).shape == (0,)
+    assert model.predict_proba(np.empty((0, 64))).shape == (0, 10)
+
+
 def test_rows_are_independent(trained: Trained) -> None:
     """A row alone is what it is in a batch, though the model has batch norm."""
     model = load_model(trained[1])
