@@ -70,6 +70,12 @@ def closed(home: Path, sweep: str = "tiny") -> int:
     return ledger.counts(sweep).closed if ledger.sweep(sweep) else 0
 
 
+def epochs(home: Path, sweep: str = "tiny") -> int:
+    """How many epochs have been reported; 0 before there is a ledger."""
+    url = f"sqlite:///{home / 'runs' / 'ledger.db'}"
+    return len(Ledger.open(url).reports(sweep)) if Ledger.exists(url) else 0
+
+
 def wait_for(condition: Callable[[], bool]) -> None:
     """Poll until the condition holds; a minute at most."""
     deadline = time.monotonic() + PATIENCE_S

@@ -11,12 +11,15 @@ import pytest
 
 from sweeper.ledger.records import SweepState
 
-from .driving import TINY, closed, kill, ledger_of, started, sweeper, told, wait_for, write
+from .driving import TINY, closed, epochs, kill, ledger_of, started, sweeper, told, wait_for, write
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 LONGER = TINY.replace("epochs: 4", "epochs: 120, patience: null").replace("grace_epochs: 1, reduction: 2", "pruner: none")
 """Trials of about a second, so that a kill finds one in training."""
+
+ENDLESS = LONGER.replace("epochs: 120", "epochs: 4000")
+"""For sweeps that are not brought to their end."""
 
 
 def _finish(home: Path, space: Path, runner: str) -> None:
@@ -60,9 +63,9 @@ def test_kill_9_of_a_worker(home: Path) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_leave_a_resumable_sweep(home: Path, number: int, code: int) -> None:
     """Ctrl-C and SIGTERM end with their codes and a sentence, no traceback, and leave nobody in charge."""
-    space = write(home, LONGER)
+    space = write(home, ENDLESS)
     driver = started("sweep", space, "--runner", "local")
-    wait_for(lambda: closed(home) >= 1)
+    wait_for(lambda: epochs(home) >= 3)
     returncode, _, err = kill(driver, number)
     assert returncode == code
     assert "Traceback" not in err
@@ -73,9 +76,9 @@ def test_signals_leave_a_resumable_sweep(home: Path, number: int, code: int) -> 
 
 def test_a_second_driver_is_refused_by_name(home: Path) -> None:
     """Two drivers on one sweep: the second names the first and changes nothing; cancel ends the first."""
-    space = write(home, LONGER)
+    space = write(home, ENDLESS)
     driver = started("sweep", space, "--runner", "local")
-    wait_for(lambda: closed(home) >= 1)
+    wait_for(lambda: epochs(home) >= 3)
     second = sweeper("sweep", space, "--runner", "local")
     assert second.returncode == 2
     assert str(driver.pid) in second.stderr
