@@ -3,7 +3,7 @@
 Every split gets a sweep of its own by the public command, and its winner is tested once; the baseline is fitted on the same training
 part. The difference is paired by split; its interval is Student's, 95%.
 
-Usage: python -m benchmarks winner_vs_baseline [--splits 10] [--trials 64] [--set KEY=VALUE]
+Usage: python -m benchmarks winner_vs_baseline [--splits 10] [--first 10] [--trials 64] [--set KEY=VALUE]
 Writes benchmarks/results/DATE-winner_vs_baseline.json and .md.
 """
 
@@ -68,11 +68,12 @@ def main(arguments: list[str]) -> None:
     """Sweep every split and write the result."""
     parser = argparse.ArgumentParser(prog="winner_vs_baseline", description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--splits", type=int, choices=sorted(STUDENT_95), default=10, help="how many (default 10)")
+    parser.add_argument("--first", type=int, default=10, help="seed of the first split (default 10: defaults were chosen on 0 to 9)")
     parser.add_argument("--trials", type=int, default=64, help="of each sweep (default 64)")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as in `sweeper sweep`; then nothing is written")
     options = parser.parse_args(arguments)
     runs = []
-    for split in range(options.splits):
+    for split in range(options.first, options.first + options.splits):
         runs.append(run(split, options.trials, options.set))
         print(json.dumps(runs[-1]), flush=True)
     differences = [made["winner"] - made["baseline"] for made in runs]
