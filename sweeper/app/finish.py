@@ -45,9 +45,10 @@ def crown(home: Home, ledger: Ledger, writer: Writer, data: Dataset) -> None:
     config = final_config(sweep, best)
     export(checkpoint_of(home, sweep.name, best.number), data, config, folder / "model")
     tested: Mapping[str, Any] = sweep.facts.get("test", {})
-    if tested.get("trial") != best.number:
-        metrics = evaluate_test(folder / "model", data)
-        writer.set_facts(test={"trial": best.number, "metrics": metrics, "touches": tested.get("touches", 0) + 1})
+    if tested.get("trial") != best.number or not tested["metrics"]:
+        touch = {"trial": best.number, "metrics": {}, "touches": tested.get("touches", 0) + 1}
+        writer.set_facts(test=touch)  # counted before the look: a crash in between must not hide one
+        writer.set_facts(test={**touch, "metrics": evaluate_test(folder / "model", data)})
     replace_text(folder / "best.yaml", dump_config(config))
     writer.set_facts(winner=best.number)
 
