@@ -1,4 +1,7 @@
-"""``python -m benchmarks``: list the benchmarks; ``python -m benchmarks NAME [OPTION]...``: run one."""
+"""``python -m benchmarks``: list the benchmarks; ``python -m benchmarks NAME [OPTION]...``: run one.
+
+A benchmark is a file of this folder with a function ``main(arguments)``.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,31 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-NAMES = ("vs_ray_tune", "winner_vs_baseline")
+
+def benchmarks() -> dict[str, str]:
+    """The first sentence of each benchmark's documentation, by name; nothing is imported."""
+    found = {}
+    for file in sorted(Path(__file__).parent.glob("[!_]*.py")):
+        tree = ast.parse(file.read_text())
+        mains = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "main"]
+        if any([argument.arg for argument in main.args.args] == ["arguments"] for main in mains):
+            found[file.stem] = (ast.get_docstring(tree) or "").partition("\n")[0]
+    return found
 
 
-def main(arguments: list[str]) -> None:
-    if not arguments:
-        for name in NAMES:
-            documentation = ast.get_docstring(ast.parse((Path(__file__).parent / f"{name}.py").read_text())) or ""
-            print(f"{name:20} {documentation.partition(chr(10))[0]}")
+def main() -> None:
+    """List, or run one."""
+    known = benchmarks()
+    if len(sys.argv) == 1:
+        for name, told in known.items():
+            print(f"{name:20} {told}")
         print('run one:  make bench ARGS="NAME [OPTION]..."')
         return
-    name, *options = arguments
-    if name not in NAMES:
-        sys.exit(f"no benchmark is called {name}; there are: {', '.join(NAMES)}")
+    _, name, *options = sys.argv
+    if name not in known:
+        sys.exit(f"no benchmark is called {name}; there are: {', '.join(known)}")
     import_module(f"benchmarks.{name}").main(options)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -26,9 +26,9 @@ def setting() -> dict[str, Any]:
     return {"date": today, "machine": {"cores": cores, "cpu": cpu}, "python": python, "versions": versions, "told": told}
 
 
-def write(name: str, result: dict[str, Any], page: str) -> None:
-    """Keep the result as ``results/DATE-NAME.json`` and ``.md``."""
-    FOLDER.mkdir(exist_ok=True)
-    target = FOLDER / f"{result['date']}-{name}"
+def write(name: str, result: dict[str, Any], page: str, folder: Path = FOLDER) -> None:
+    """Keep the result as ``DATE-NAME.json`` and ``.md``, by default in ``results/``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{result['date']}-{name}"
     target.with_suffix(".json").write_text(json.dumps(result, indent=2) + "\n")
     target.with_suffix(".md").write_text(page)

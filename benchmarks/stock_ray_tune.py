@@ -6,6 +6,7 @@ tensors (no DataLoader), no checkpoint is written, the dashboard is off.
 
 Usage: python -m benchmarks.stock_ray_tune TRIALS.json DIRECTORY
 TRIALS.json holds a list of configs (width, depth, dropout, lr, weight_decay), which OptunaSearch is given to evaluate.
+The last line of the output, ``winner: {...}``, is printed when the winner is known.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from ray.tune.schedulers import ASHAScheduler
 from ray.tune.search.optuna import OptunaSearch
 from torch import nn
 
-from sweeper.data.prepare import prepare
+from benchmarks.digits import digits
 
 EPOCHS, BATCH, WARMUP = 20, 64, 0.1
 
@@ -40,7 +42,8 @@ def build(width: int, depth: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(incoming, 10))
 
 
-def train(config: dict[str, Any], data: dict[str, np.ndarray]) -> None:
+def train(config: dict[str, Any], data: dict[str, np.ndarray], started: Path) -> None:
+    """The trainable; ``started`` is made by the first call of all, to tell when training began."""
     torch.manual_seed(0)
     x, y, x_val, y_val = (torch.from_numpy(data[name].copy()) for name in ("x", "y", "x_val", "y_val"))
     model = build(config["width"], config["depth"], config["dropout"])
@@ -50,6 +53,8 @@ def train(config: dict[str, Any], data: dict[str, np.ndarray]) -> None:
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps - int(WARMUP * steps))
     schedule = torch.optim.lr_scheduler.SequentialLR(optimizer, [warmup, cosine], milestones=[int(WARMUP * steps)])
     loss_of = nn.CrossEntropyLoss()
+    with suppress(FileExistsError):
+        started.touch(exist_ok=False)
     for _ in range(EPOCHS):
         model.train()
         total = 0.0
@@ -76,16 +81,7 @@ def train(config: dict[str, Any], data: dict[str, np.ndarray]) -> None:
 
 
 def main(trials: Path, directory: Path) -> None:
-    from sweeper.config.schema import Data
-
     configs = json.loads(trials.read_text())
-    digits = prepare(Data(source="digits"), "classification")
-    data = {
-        "x": digits.train.x.reshape(len(digits.train.x), -1),
-        "y": digits.train.y,
-        "x_val": digits.val.x.reshape(len(digits.val.x), -1),
-        "y_val": digits.val.y,
-    }
     ray.init(address="local", include_dashboard=False, log_to_driver=False)
     space = {
         "width": tune.choice([64, 128, 256]),
@@ -95,7 +91,7 @@ def main(trials: Path, directory: Path) -> None:
         "weight_decay": tune.loguniform(1e-4, 1e-1),
     }
     tuner = tune.Tuner(
-        tune.with_parameters(train, data=data),
+        tune.with_parameters(train, data=digits(), started=directory / "started"),
         param_space=space,
         tune_config=tune.TuneConfig(
             metric="val_loss",
@@ -111,7 +107,7 @@ def main(trials: Path, directory: Path) -> None:
         ),
     )
     best = tuner.fit().get_best_result(metric="val_loss", mode="min", scope="all")
-    print(best.config)
+    print(f"winner: {json.dumps(best.config)}")
 
 
 if __name__ == "__main__":
