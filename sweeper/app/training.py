@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def make_train(checkpoints: Path, device: str, data: Dataset) -> Train:
-    """The core's generator over this data on this device, committing best epochs under ``checkpoints``; imports torch."""
-    from sweeper.core.loop import train
+    """The core over this data on this device, committing best epochs under ``checkpoints``; imports torch."""
+    from sweeper.core.trainer import Trainer
 
-    return partial(train, data=data, device=device, checkpoints=checkpoints)
+    return Trainer(data, device=device, checkpoints=checkpoints)

@@ -103,12 +103,17 @@ class Plan:
         return cls(rows, used, size, -(-used // size))
 
 
+def order_of(plan: Plan, seed: int, epoch: int) -> torch.Tensor:
+    """The rows of an epoch in the order of this trial, int64 [used], on the CPU."""
+    return torch.randperm(plan.rows, generator=seeds.generator(seed, seeds.Stream.ORDER, epoch))[: plan.used]
+
+
 def in_order(part: Rows, plan: Plan, seed: int, epoch: int) -> Iterator[Rows]:
     """The training part in the order of this trial and epoch, in chunks of whole batches.
 
     Gathering a chunk at once makes every batch a view: no gather, no copy per step.
     """
-    order = torch.randperm(plan.rows, generator=seeds.generator(seed, seeds.Stream.ORDER, epoch))[: plan.used].to(part.x.device)
+    order = order_of(plan, seed, epoch).to(part.x.device)
     row_bytes = max(1, part.x.shape[1:].numel() * part.x.element_size())
     batches = max(1, min(CHUNK_ROWS, CHUNK_BYTES // row_bytes) // plan.batch_size)
     for piece in torch.split(order, batches * plan.batch_size):

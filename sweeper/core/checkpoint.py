@@ -19,7 +19,7 @@ from safetensors.torch import save as tensor_bytes
 
 from sweeper.errors import InfrastructureError, InputError
 
-FORMAT = 1
+FORMAT = 2
 TENSORS = "model.safetensors"
 META = "checkpoint.json"
 
@@ -35,6 +35,7 @@ class Checkpoint:
         metrics: of that epoch.
         input_shape: shape of one row.
         outputs: classes, or 1.
+        engine: ``plain`` or ``stacked``: what trained it, bit for bit.
     """
 
     state: Mapping[str, torch.Tensor]
@@ -43,6 +44,7 @@ class Checkpoint:
     metrics: Mapping[str, float]
     input_shape: tuple[int, ...]
     outputs: int
+    engine: str
 
 
 def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
@@ -97,6 +99,7 @@ def write_into(folder: Path, checkpoint: Checkpoint) -> None:
         "metrics": dict(checkpoint.metrics),
         "input_shape": list(checkpoint.input_shape),
         "outputs": checkpoint.outputs,
+        "engine": checkpoint.engine,
         "sha256": hashlib.sha256(tensors).hexdigest(),
         "config": checkpoint.config,
     }
@@ -128,7 +131,13 @@ def load(folder: Path) -> Checkpoint:
         if hashlib.sha256(tensors).hexdigest() != meta["sha256"]:
             raise _damaged(folder, f"{TENSORS} is damaged: its sha256 is not the one in {META}")
         return Checkpoint(
-            parse_tensors(tensors), meta["config"], meta["epoch"], meta["metrics"], tuple(meta["input_shape"]), meta["outputs"]
+            state=parse_tensors(tensors),
+            config=meta["config"],
+            epoch=meta["epoch"],
+            metrics=meta["metrics"],
+            input_shape=tuple(meta["input_shape"]),
+            outputs=meta["outputs"],
+            engine=meta["engine"],
         )
     except FileNotFoundError as error:
         raise _damaged(folder, f"no checkpoint here: {Path(error.filename).name} is missing") from error

@@ -12,7 +12,7 @@ import torch
 from sweeper.core import checkpoint
 from sweeper.core.batches import Resident
 from sweeper.core.checkpoint import Checkpoint
-from sweeper.core.stack import Lane
+from sweeper.core.stack.lane import Lane
 from sweeper.core.stopping import Stopping
 from sweeper.trial import Report
 
@@ -27,11 +27,15 @@ class Course:
         lane: the trial in its stack.
         data: what it is trained on.
         checkpoints: parent of the trial's checkpoint folder; None: nothing is written.
+        engine: that trains it; the checkpoint remembers it.
+        how: it is trained, for the first report.
     """
 
-    def __init__(self, lane: Lane, data: Resident, checkpoints: Path | None) -> None:
+    def __init__(self, lane: Lane, data: Resident, checkpoints: Path | None, engine: str, how: str) -> None:
         self._lane = lane
         self._data = data
+        self._engine = engine
+        self._how: str | None = how
         self._folder = checkpoints and checkpoints / str(lane.trial.number)
         training = lane.config.training
         self._stopping = Stopping(lane.config.search.metric, training.epochs, training.patience, training.min_delta)
@@ -44,7 +48,8 @@ class Course:
     def report(self, metrics: dict[str, float]) -> Report:
         """Takes the metrics of the epoch just done; the best epoch is on disk before a report says that training is over."""
         epoch, metric = self._lane.epoch, self._lane.config.search.metric
-        report = Report(self._lane.trial.number, epoch, metrics, time.time())
+        report = Report(self._lane.trial.number, epoch, metrics, time.time(), how=self._how)
+        self._how = None
         # A score of a broken model, such as the accuracy of NaN logits, is a number and means nothing.
         if self._stopping.update(epoch, metrics[metric] if report.finite() else math.nan):
             self._keep(metrics)
@@ -60,7 +65,8 @@ class Course:
             return
         epoch = self._stopping.best_epoch or 0
         shape, outputs = self._data.input_shape, self._data.outputs
-        checkpoint.save(self._folder, Checkpoint(self._best, self._lane.trial.config, epoch, self._best_metrics, shape, outputs))
+        made = Checkpoint(self._best, self._lane.trial.config, epoch, self._best_metrics, shape, outputs, self._engine)
+        checkpoint.save(self._folder, made)
         self._uncommitted = False
         self._committed_at = time.monotonic()
 
@@ -70,7 +76,7 @@ class Course:
             checkpoint.remove(self._folder)
 
     def _keep(self, metrics: dict[str, float]) -> None:
-        state = self._lane.model.state_dict()
+        state = self._lane.state()
         if self._best:
             for name, tensor in state.items():
                 self._best[name].copy_(tensor)

@@ -20,6 +20,27 @@ def task_loss(outputs: torch.Tensor, y: torch.Tensor, task: str, label_smoothing
     return functional.mse_loss(outputs.float().squeeze(1), y)
 
 
+def lane_losses(outputs: torch.Tensor, y: torch.Tensor, task: str, label_smoothing: torch.Tensor | None = None) -> torch.Tensor:
+    """``task_loss`` of K models at once.
+
+    Args:
+        outputs: [K, n, classes] or [K, n, 1].
+        y: [K, n].
+        task: ``classification`` or ``regression``.
+        label_smoothing: [K]; None: none.
+
+    Returns:
+        [K], fp32.
+    """
+    if task != "classification":
+        return (outputs.float().squeeze(-1) - y).square().mean(-1)
+    logs = functional.log_softmax(outputs.float(), -1)
+    plain = -logs.gather(-1, y.unsqueeze(-1)).squeeze(-1).mean(-1)
+    if label_smoothing is None:
+        return plain
+    return (1.0 - label_smoothing) * plain - label_smoothing * logs.mean((-1, -2))
+
+
 @torch.inference_mode()
 def outputs_of(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
     """The model's fp32 outputs [n, outputs] for all rows, in evaluation mode; the model's mode is as before afterwards."""
@@ -32,24 +53,24 @@ def outputs_of(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 def scores(outputs: torch.Tensor, y: torch.Tensor, task: str, *, target_scale: float = 1.0, auroc: bool = False) -> dict[str, torch.Tensor]:
-    """Loss and scores of ``outputs`` for the targets ``y`` [n], as float64 scalars on the device.
+    """Loss and scores of K models' outputs for the same rows, as float64 [K] on the device.
 
     Args:
-        outputs: [n, classes] logits or [n, 1] standardised values.
+        outputs: [K, n, classes] logits or [K, n, 1] standardised values.
         y: [n] classes or standardised values.
         task: ``classification`` or ``regression``.
         target_scale: brings absolute errors back to the target's own units.
         auroc: whether to compute the area under the ROC curve, which sorts every class's scores.
     """
-    found = {"loss": task_loss(outputs, y, task).double()}
+    found = {"loss": lane_losses(outputs, y.expand(len(outputs), -1), task).double()}
     if task == "classification":
-        classes = outputs.argmax(1)
+        classes = outputs.argmax(-1)
         found["accuracy"] = metrics.accuracy(classes, y)
-        found["f1_macro"] = metrics.f1_macro(classes, y, outputs.shape[1])
+        found["f1_macro"] = metrics.f1_macro(classes, y, outputs.shape[-1])
         if auroc:
             found["auroc"] = metrics.auroc(outputs, y)
     else:
-        values = outputs.squeeze(1)
+        values = outputs.squeeze(-1)
         found["mae"] = metrics.mae(values, y) * target_scale
         found["rmse"] = metrics.rmse(values, y) * target_scale
         found["r2"] = metrics.r2(values, y)
@@ -58,5 +79,5 @@ def scores(outputs: torch.Tensor, y: torch.Tensor, task: str, *, target_scale: f
 
 def evaluate(model: nn.Module, rows: Rows, task: str, *, target_scale: float = 1.0, auroc: bool = False) -> dict[str, float]:
     """Loss and scores of a model on some rows: ``loss`` and ``accuracy``, ``f1_macro`` (``auroc``), or ``mae``, ``rmse``, ``r2``."""
-    found = scores(outputs_of(model, rows.x), rows.y, task, target_scale=target_scale, auroc=auroc)
-    return dict(zip(found, torch.stack(list(found.values())).tolist(), strict=True))
+    found = scores(outputs_of(model, rows.x).unsqueeze(0), rows.y, task, target_scale=target_scale, auroc=auroc)
+    return dict(zip(found, torch.cat(list(found.values())).tolist(), strict=True))

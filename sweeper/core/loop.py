@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from sweeper.config.files import config_from_tree
+from sweeper.core import precision
 from sweeper.core.batches import Resident
 from sweeper.core.course import Course
 from sweeper.core.schedule import Schedule
-from sweeper.core.stack import Lane, Stack
+from sweeper.core.stack.choose import Choice, alone, together
+from sweeper.core.stack.lane import Lane
 from sweeper.data.dataset import Dataset
 from sweeper.trial import Command, Continue, Outcome, Refill, Report, Stop, Trial
 
@@ -25,7 +28,8 @@ def train(
     Yields one report per live lane after every epoch and receives one command per report, in the same order: ``Continue``,
     ``Stop`` (frees the lane; the checkpoint stays only if the outcome is complete) or ``Refill`` (the new trial takes the lane; the
     old one's checkpoint stays only if it had ended). A lane whose report says ``ended`` is over whatever the answer.
-    It ends when every lane is free. A trial's numbers depend on its config and seed alone, not on its neighbours.
+    It ends when every lane is free. A trial's numbers depend on its config and seed alone, not on its neighbours. Trials are trained
+    one model after another unless their config says ``engine: stacked``; ``sweeper.core.trainer`` finds out what is faster.
 
     Report metrics: ``train_loss``, ``val_loss``, ``lr`` (last step's), ``grad_norm`` (mean over the epoch's steps, before
     clipping), ``seconds`` (of the epoch for the whole stack, with evaluation); ``train_accuracy``, ``val_accuracy``, ``val_f1_macro``
@@ -43,28 +47,39 @@ def train(
         InfrastructureError: the disk refused a checkpoint.
     """
     resident = Resident.of(data, pick_device(device))
-    stack = Stack(trials, resident)
-    courses = {slot: Course(stack.lane(slot), resident, checkpoints) for slot in range(len(trials))}
-    if resident.device.type == "cpu":
-        torch.set_num_threads(stack.lane(0).config.resources.cpus_per_worker)
+    yield from run(trials, resident, alone(trials[0], resident), checkpoints)
+
+
+def run(
+    trials: Sequence[Trial], resident: Resident, choice: Choice, checkpoints: Path | None
+) -> Generator[list[Report], list[Command], None]:
+    """``train`` by an engine that has been chosen, on data that is on its device."""
+    _set_threads(trials[0], resident)
+    stack = choice.stack(trials, resident)
+    how = f"{choice.reason}; {precision.choose(stack.lane(0).config.training.precision, resident.device)[1]}"
+
+    def course(lane: Lane) -> Course:
+        return Course(lane, resident, checkpoints, choice.engine, how)
+
+    courses = {slot: course(stack.lane(slot)) for slot in range(len(trials))}
     while courses:
         started = time.perf_counter()
         found = stack.run_epoch()
         seconds = time.perf_counter() - started
         commands = yield [courses[slot].report({**metrics, "seconds": seconds}) for slot, metrics in found.items()]
         for slot, command in zip(found, commands, strict=True):
-            course = courses[slot]
+            this = courses[slot]
             match command:
-                case Continue() if not course.over:
+                case Continue() if not this.over:
                     continue
                 case Stop(outcome=Outcome.COMPLETE):
-                    course.commit()
+                    this.commit()
                 case Stop():
-                    course.discard()
-                case Refill() if not course.over:
-                    course.discard()
+                    this.discard()
+                case Refill() if not this.over:
+                    this.discard()
             if isinstance(command, Refill):
-                courses[slot] = Course(stack.put(slot, command.trial), resident, checkpoints)
+                courses[slot] = course(stack.put(slot, command.trial))
             else:
                 stack.drop(slot)
                 del courses[slot]
@@ -87,10 +102,14 @@ def record_losses(trials: Sequence[Trial], data: Dataset, schedule: Schedule, st
         InputError: a config does not fit the data.
     """
     resident = Resident.of(data, pick_device(device))
-    lanes = [Lane(trial, resident, schedule, steps) for trial in trials]
+    _set_threads(trials[0], resident)
+    choice = together(trials[0], resident)
+    return np.asarray(choice.stack(trials, resident, schedule, steps).record(steps).numpy())
+
+
+def _set_threads(trial: Trial, resident: Resident) -> None:
     if resident.device.type == "cpu":
-        torch.set_num_threads(lanes[0].config.resources.cpus_per_worker)
-    return np.stack([lane.record(steps).numpy() for lane in lanes])
+        torch.set_num_threads(config_from_tree(trial.config).resources.cpus_per_worker)
 
 
 def pick_device(name: str) -> torch.device:

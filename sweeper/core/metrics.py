@@ -1,4 +1,4 @@
-"""Scores in torch, on the device, as scalars that have not been brought to the host."""
+"""Scores in torch, on the device, of K models at once; nothing is brought to the host."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ import torch
 
 
 def accuracy(classes: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Share of ``classes`` [n] that equal ``y`` [n]."""
-    return (classes == y).double().mean()
+    """Share of ``classes`` [K, n] that equal ``y`` [n]; [K]."""
+    return (classes == y).double().mean(-1)
 
 
 def f1_macro(classes: torch.Tensor, y: torch.Tensor, outputs: int) -> torch.Tensor:
-    """Unweighted mean of the classes' F1 over the classes that occur in ``classes`` [n] or ``y`` [n].
+    """Unweighted mean of the classes' F1 over the classes that occur in ``classes`` [K, n] or ``y`` [n]; [K].
 
     A class that occurs but is never right has F1 0, as in scikit-learn's ``f1_score(average="macro", zero_division=0)``.
     """
-    confusion = torch.bincount(y * outputs + classes, minlength=outputs * outputs).reshape(outputs, outputs).double()
-    occurring = confusion.sum(0) + confusion.sum(1)
-    f1 = 2.0 * confusion.diagonal() / occurring.clamp(min=1.0)
-    return f1.sum() / (occurring > 0).double().sum()
+    lanes = len(classes)
+    cell = torch.arange(lanes, device=y.device).unsqueeze(1) * outputs * outputs + y * outputs + classes
+    confusion = torch.bincount(cell.flatten(), minlength=lanes * outputs * outputs).reshape(lanes, outputs, outputs).double()
+    occurring = confusion.sum(1) + confusion.sum(2)
+    f1 = 2.0 * confusion.diagonal(dim1=1, dim2=2) / occurring.clamp(min=1.0)
+    return f1.sum(-1) / (occurring > 0).double().sum(-1)
 
 
 def binary_auroc(scores: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
@@ -41,33 +43,35 @@ def binary_auroc(scores: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
 
 
 def auroc(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Area under the ROC curve of ``logits`` [n, classes]: of class 1 for two classes, else the unweighted mean of one against the rest.
+    """Area under the ROC curve of ``logits`` [K, n, classes]: of class 1 for two classes, else the unweighted mean of one against the rest.
 
     Equals scikit-learn's ``roc_auc_score(multi_class="ovr", average="macro")`` on the softmax. A class that is
-    missing from ``y`` is left out of the mean; NaN when that leaves none.
+    missing from ``y`` [n] is left out of the mean; NaN when that leaves none.
+
+    Returns:
+        [K].
     """
-    scores = torch.softmax(logits.double(), 1)
-    if logits.shape[1] == 2:
-        return binary_auroc(scores[:, 1], y == 1)
-    return torch.stack([binary_auroc(scores[:, k], y == k) for k in range(logits.shape[1])]).nanmean()
+    scores = torch.softmax(logits.double(), -1)
+    classes = [1] if logits.shape[-1] == 2 else range(logits.shape[-1])
+    return torch.stack([torch.stack([binary_auroc(lane[:, k], y == k) for k in classes]).nanmean() for lane in scores])
 
 
 def mae(values: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Mean absolute error of ``values`` [n] against ``y`` [n]."""
-    return (values.double() - y.double()).abs().mean()
+    """Mean absolute error of ``values`` [K, n] against ``y`` [n]; [K]."""
+    return (values.double() - y.double()).abs().mean(-1)
 
 
 def rmse(values: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Root of the mean squared error of ``values`` [n] against ``y`` [n]."""
-    return (values.double() - y.double()).square().mean().sqrt()
+    """Root of the mean squared error of ``values`` [K, n] against ``y`` [n]; [K]."""
+    return (values.double() - y.double()).square().mean(-1).sqrt()
 
 
 def r2(values: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Share of the variance of ``y`` [n] that ``values`` [n] explain; 0 is the mean's score.
+    """Share of the variance of ``y`` [n] that ``values`` [K, n] explain, [K]; 0 is the mean's score.
 
     Where ``y`` is constant: 1 if it is hit exactly, else 0, as in scikit-learn's ``r2_score``.
     """
-    error = (values.double() - y.double()).square().sum()
+    error = (values.double() - y.double()).square().sum(-1)
     spread = (y.double() - y.double().mean()).square().sum()
     constant = torch.where(error == 0, 1.0, torch.where(error.isfinite(), 0.0, torch.nan))
     return torch.where(spread == 0, constant, 1.0 - error / spread)

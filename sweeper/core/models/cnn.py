@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from sweeper.config.schema import Cnn
+from sweeper.core.dropout import Dropout
 from sweeper.core.models.parts import activation
 from sweeper.errors import InputError
 
@@ -48,9 +49,12 @@ class CnnNet(nn.Module):
             if min(height, width) >= 2:
                 blocks.append(nn.MaxPool2d(2) if config.pooling == "max" else nn.AvgPool2d(2))
                 height, width, channels = height // 2, width // 2, channels * 2
-        blocks += [nn.Flatten(), nn.Linear(incoming * height * width, config.hidden), activation(config.activation)]
-        if config.dropout > 0:
-            blocks.append(nn.Dropout(config.dropout))
+        blocks += [
+            nn.Flatten(),
+            nn.Linear(incoming * height * width, config.hidden),
+            activation(config.activation),
+            Dropout(config.dropout),
+        ]
         self.hidden = nn.Sequential(*blocks)
         self.output = nn.Linear(config.hidden, outputs)
 

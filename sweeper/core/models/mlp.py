@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import nn
 
 from sweeper.config.schema import Mlp
+from sweeper.core.dropout import Dropout
 from sweeper.core.models.parts import activation
 
 
@@ -30,9 +32,7 @@ class MlpNet(nn.Module):
                 blocks.append(nn.BatchNorm1d(config.width))
             elif config.norm == "layer":
                 blocks.append(nn.LayerNorm(config.width))
-            blocks.append(activation(config.activation))
-            if config.dropout > 0:
-                blocks.append(nn.Dropout(config.dropout))
+            blocks += [activation(config.activation), Dropout(config.dropout)]
             incoming = config.width
         self.hidden = nn.Sequential(*blocks)
         self.output = nn.Linear(incoming, outputs)
@@ -41,3 +41,8 @@ class MlpNet(nn.Module):
         """Maps rows ``[n, *input_shape]`` to ``[n, outputs]``."""
         out: torch.Tensor = self.output(self.hidden(x))
         return out
+
+    def sequence(self) -> Iterator[tuple[str, nn.Module]]:
+        """All there is to ``forward``: the modules one after another, each with its name in the model."""
+        yield from ((f"hidden.{name}", module) for name, module in self.hidden.named_children())
+        yield "output", self.output

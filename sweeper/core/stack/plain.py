@@ -1,14 +1,16 @@
-"""K trials of one shape side by side: plain lanes, each a model with its optimizer, trained epoch by epoch in lockstep."""
+"""One model after another: each lane an ordinary model with its optimizer, trained epoch by epoch in lockstep."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 import torch
 
 from sweeper.config.files import config_from_tree
 from sweeper.core import init, models, optim, schedule, seeds
 from sweeper.core.batches import Plan, Resident, Rows, in_order
+from sweeper.core.dropout import Noise, dropouts
 from sweeper.core.evaluate import outputs_of, scores, task_loss
 from sweeper.core.flat import Flat
 from sweeper.core.precision import Precision
@@ -17,7 +19,7 @@ from sweeper.core.schedule import Schedule
 from sweeper.trial import Metric, Trial
 
 
-class Lane:
+class PlainLane:
     """One trial in training. Its course depends on its config and its seed alone.
 
     Args:
@@ -39,12 +41,18 @@ class Lane:
         self.model = models.build(config.model, data.input_shape, data.outputs)
         init.initialise(self.model, config.model.activation, seeds.generator(trial.seed, seeds.Stream.INIT))
         self.model.to(data.device)
+        self._dropouts = dropouts(self.model)
         self._flat = Flat(self.model)
         self.optimizer = optim.build(config.optimizer, self._flat)
         self.precision = Precision(config.training.precision, data.device)
         horizon = steps or config.training.epochs * self.plan.steps
         self._rate = Rate(self.optimizer, rates or schedule.build(config.schedule, horizon), horizon, self.precision)
         self._data = data
+
+    def state(self) -> Mapping[str, torch.Tensor]:
+        """See ``Lane.state``."""
+        found: Mapping[str, torch.Tensor] = self.model.state_dict()
+        return found
 
     def step(self, batch: Rows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """One optimizer step on a batch; nothing in it waits for the device.
@@ -69,8 +77,7 @@ class Lane:
             Scalars on the device: ``train_loss`` (plain and sample-weighted like ``val_loss``, but in training mode and while the weights
             move), ``train_accuracy`` for classification, ``grad_norm`` (mean over the steps, before clipping) and ``lr`` (the last step's).
         """
-        self.epoch += 1
-        self.model.train()
+        self._begin_epoch()
         loss = torch.zeros((), dtype=torch.float64, device=self._data.device)
         right = torch.zeros_like(loss)
         norms: list[torch.Tensor] = []
@@ -97,28 +104,22 @@ class Lane:
         """Loss and scores on the validation part, as scalars on the device; the dear ``val_auroc`` only where it is searched."""
         outputs = outputs_of(self.model, self._data.val.x)
         found = scores(
-            outputs,
+            outputs.unsqueeze(0),
             self._data.val.y,
             self._data.task,
             target_scale=self._data.target_scale,
             auroc=self.config.search.metric is Metric.VAL_AUROC,
         )
-        return {f"val_{name}": value for name, value in found.items()}
+        return {f"val_{name}": value.squeeze(0) for name, value in found.items()}
 
     def record(self, steps: int) -> torch.Tensor:
         """The training loss before each of so many steps [steps], on the CPU; after the first that is not finite the rest is NaN."""
         losses = torch.full((steps,), torch.nan)
         done = 0
-        self.model.train()
         while done < steps:
-            self.epoch += 1
+            self._begin_epoch()
             with seeds.noise(self.trial.seed, self.epoch, self._data.device):
-                batches = (
-                    b
-                    for chunk in in_order(self._data.train, self.plan, self.trial.seed, self.epoch)
-                    for b in chunk.split(self.plan.batch_size)
-                )
-                found = torch.stack([self.step(batch)[1] for batch, _ in zip(batches, range(steps - done), strict=False)]).cpu()
+                found = torch.stack([self.step(batch)[1] for batch in islice(self._batches(), steps - done)]).cpu()
             broken = (~torch.isfinite(found)).nonzero()
             if len(broken):
                 found = found[: int(broken[0]) + 1]
@@ -128,34 +129,68 @@ class Lane:
             done += len(found)
         return losses
 
+    def rehearse(self) -> Iterator[object]:
+        """Takes a step at each ``next``, for a look at the time it takes."""
+        self._begin_epoch()
+        yield from map(self.step, self._batches())
 
-class Stack:
-    """Lanes by slot; an epoch trains and evaluates every one of them, and brings all numbers to the host in one transfer.
+    def _batches(self) -> Iterator[Rows]:
+        """The epoch's batches one by one."""
+        for chunk in in_order(self._data.train, self.plan, self.trial.seed, self.epoch):
+            yield from chunk.split(self.plan.batch_size)
+
+    def _begin_epoch(self) -> None:
+        self.epoch += 1
+        self.model.train()
+        noise = Noise(self.trial.seed, self.epoch, self._data.device)
+        for dropout in self._dropouts:
+            dropout.noise = noise
+
+
+class PlainStack:
+    """Lanes by slot.
 
     Args:
         trials: of one shape; their position is their slot.
         data: on the device.
+        rates: another schedule than the configs', for the range test.
+        steps: horizon of ``rates``.
+
+    Raises:
+        InputError: a config does not fit the data.
     """
 
-    def __init__(self, trials: Sequence[Trial], data: Resident) -> None:
+    def __init__(self, trials: Sequence[Trial], data: Resident, rates: Schedule | None = None, steps: int | None = None) -> None:
         self._data = data
-        self._lanes = {slot: Lane(trial, data) for slot, trial in enumerate(trials)}
+        self._rates, self._steps = rates, steps
+        self._lanes = {slot: self._lane(trial) for slot, trial in enumerate(trials)}
 
-    def lane(self, slot: int) -> Lane:
-        """The lane in this slot."""
+    def lane(self, slot: int) -> PlainLane:
+        """See ``Stack.lane``."""
         return self._lanes[slot]
 
-    def put(self, slot: int, trial: Trial) -> Lane:
-        """Puts a fresh trial into a slot, in place of what was there."""
-        self._lanes[slot] = Lane(trial, self._data)
+    def put(self, slot: int, trial: Trial) -> PlainLane:
+        """See ``Stack.put``."""
+        self._lanes[slot] = self._lane(trial)
         return self._lanes[slot]
 
     def drop(self, slot: int) -> None:
-        """Frees a slot."""
+        """See ``Stack.drop``."""
         del self._lanes[slot]
 
+    def record(self, steps: int) -> torch.Tensor:
+        """See ``Stack.record``."""
+        return torch.stack([lane.record(steps) for lane in self._lanes.values()])
+
+    def rehearse(self) -> Iterator[object]:
+        """See ``Stack.rehearse``."""
+        return self._lanes[0].rehearse()
+
+    def _lane(self, trial: Trial) -> PlainLane:
+        return PlainLane(trial, self._data, self._rates, self._steps)
+
     def run_epoch(self) -> dict[int, dict[str, float]]:
-        """Trains and evaluates one epoch of every lane; the metrics by slot."""
+        """See ``Stack.run_epoch``."""
         found = {slot: lane.train_epoch() | lane.evaluate() for slot, lane in self._lanes.items()}
         values = torch.stack([value.to(self._data.device, torch.float64) for one in found.values() for value in one.values()]).tolist()
         numbers = iter(values)

@@ -1,0 +1,196 @@
+"""Which engine trains a shape, and how many lanes side by side: found out by trying, in a few steps."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Literal
+
+import torch
+
+from sweeper.config.files import config_from_tree
+from sweeper.core import models
+from sweeper.core.batches import Resident
+from sweeper.core.schedule import Schedule
+from sweeper.core.stack.forward import Fit, fit
+from sweeper.core.stack.fused import FusedStack
+from sweeper.core.stack.lane import Stack
+from sweeper.core.stack.plain import PlainStack
+from sweeper.trial import Trial
+
+MOST_LANES = {"cpu": 16, "cuda": 64}
+"""On a CPU core little is gained beyond, and halving learns less from trials that reach a rung together."""
+
+ENOUGH = 1.1
+"""More lanes are taken only while each trial's step gets faster by this factor."""
+
+WORTH_IT = 1.2
+"""Mapped models are stacked only if that is so much faster than one after another."""
+
+WARM_UP, TIMED = 2, 4
+"""Steps."""
+
+SAME = 1e-3
+"""Relative difference of losses that stacked and single models may have in the probe."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How trials of a shape are trained.
+
+    Attributes:
+        engine: one model after another, or as one program.
+        lanes: at most how many side by side.
+        reason: a sentence for people.
+    """
+
+    engine: Literal["plain", "stacked"]
+    lanes: int
+    reason: str
+
+    def stack(self, trials: Sequence[Trial], data: Resident, rates: Schedule | None = None, steps: int | None = None) -> Stack:
+        """The stack of these trials, with another schedule than theirs and its horizon if they are given."""
+        engine = FusedStack if self.engine == "stacked" else PlainStack
+        return engine(trials, data, rates, steps)
+
+
+def alone(trial: Trial, data: Resident) -> Choice:
+    """How one trial is trained that nobody trains others beside: as its config says; nothing is timed.
+
+    Raises:
+        InputError: the config does not fit the data.
+    """
+    if config_from_tree(trial.config).training.engine != "stacked":
+        return Choice("plain", 1, "plain: one model")
+    found = _fit(trial, data)
+    if isinstance(found, str):
+        return Choice("plain", 1, f"plain: {found}")
+    return Choice("stacked", 1, "stacked: the config says so")
+
+
+def together(trial: Trial, data: Resident) -> Choice:
+    """How several trials that differ in seed or learning rate are trained for a number of steps, all of them to the end; nothing is timed.
+
+    Raises:
+        InputError: the config does not fit the data.
+    """
+    found = "the config says so" if config_from_tree(trial.config).training.engine == "plain" else _fit(trial, data)
+    if isinstance(found, Fit) and found.layered:
+        return Choice("stacked", MOST_LANES[data.device.type], "stacked: layered models")
+    return Choice("plain", 1, f"plain: {found}")
+
+
+def for_shape(trial: Trial, data: Resident) -> Choice:
+    """How trials of this one's shape are trained in a sweep.
+
+    On a CPU a trial's bits must not depend on the clock: layered models (``SequenceForward``), whose bits are the same in any stack, are
+    always stacked, and time decides about the number of lanes alone; other models are stacked on request only. On other devices, where
+    bits differ anyway, time decides about those too.
+
+    Args:
+        trial: any of the shape; it is trained for a few steps and thrown away.
+        data: on the device.
+
+    Raises:
+        InputError: the config does not fit the data.
+    """
+    config = config_from_tree(trial.config)
+    if config.training.engine == "plain":
+        return Choice("plain", 1, "plain: the config says so")
+    if config.search.shapes == "trials" and config.training.engine == "auto":
+        return Choice("plain", 1, "plain: search.shapes is trials, so no two trials share a shape")
+    found = _fit(trial, data)
+    if isinstance(found, str):
+        return Choice("plain", 1, f"plain: {found}")
+    where = f"measured on {data.device.type}"
+    if config.training.engine == "auto" and data.device.type == "cpu" and not found.layered:
+        return Choice(
+            "plain", 1, "plain: stacked, this model's last bits would depend on the number of lanes (engine: stacked allows that)"
+        )
+    lanes, seconds, one = _lanes(trial, data)
+    if found.layered or config.training.engine == "stacked":
+        told = f"{lanes} lanes, {one / seconds:.1f} times the speed of one" if lanes > 1 else "one lane, for more are no faster"
+        return Choice("stacked", lanes, f"stacked: {told} ({where})")
+    gain = _step_seconds(lambda: PlainStack([trial], data), data.device) / seconds
+    if gain >= WORTH_IT:
+        return Choice("stacked", lanes, f"stacked: {lanes} lanes, {gain:.1f} times the speed of one model ({where})")
+    return Choice("plain", 1, f"plain: {lanes} lanes would be {gain:.1f} times as fast as one model ({where})")
+
+
+def _fit(trial: Trial, data: Resident) -> Fit | str:
+    """What the shape's stack is made of, or why there is none."""
+    config = config_from_tree(trial.config)
+    model = models.build(config.model, data.input_shape, data.outputs)
+    try:
+        found = fit(model, config, data)
+    except NotImplementedError as error:
+        return str(error)
+    return found if found.layered else _probe(trial, data) or found
+
+
+def _probe(trial: Trial, data: Resident) -> str | None:
+    """Whether torch can map this model: two lanes take two steps; the reason if they cannot, or come out otherwise than one by one."""
+    PlainStack([trial], data)  # what is wrong with the config is told as such
+    try:
+        stacked = FusedStack([trial, trial], data).record(2)
+    except Exception as error:  # noqa: BLE001 - whatever a model's code does under vmap
+        line = str(error).strip().partition("\n")[0]
+        return f"this model cannot be stacked ({type(error).__name__}: {line[:200]})"
+    if not torch.allclose(stacked, PlainStack([trial], data).record(2).expand(2, 2), rtol=SAME, equal_nan=True):
+        return "this model gives other losses when it is stacked"
+    return None
+
+
+def _lanes(trial: Trial, data: Resident) -> tuple[int, float, float]:
+    """The number of lanes from which on more gain little, seconds per step and trial there, and with one lane."""
+    one = _step_seconds(lambda: FusedStack([trial], data), data.device)
+    lanes, best = 1, one
+    while 2 * lanes <= MOST_LANES[data.device.type] and _room(2 * lanes, trial, data):
+        try:
+            seconds = _step_seconds(lambda: FusedStack([trial] * (2 * lanes), data), data.device) / (2 * lanes)  # noqa: B023 - called now
+        except (torch.OutOfMemoryError, MemoryError):
+            break
+        if seconds * ENOUGH > best:
+            break
+        lanes, best = 2 * lanes, seconds
+    return lanes, best, one
+
+
+def _room(lanes: int, trial: Trial, data: Resident) -> bool:
+    """Whether so many lanes fit: their slabs, and the epoch's rows of each, into half of the memory that is free."""
+    config = config_from_tree(trial.config)
+    parameters = sum(p.numel() for p in models.build(config.model, data.input_shape, data.outputs).parameters())
+    if data.device.type == "cuda":
+        free = torch.cuda.mem_get_info(data.device)[0]
+    else:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return lanes * parameters * 4 * 6 < free / 2
+
+
+def _step_seconds(make: Callable[[], Stack], device: torch.device) -> float:
+    """The median time of a step of the whole stack."""
+    steps = _repeated(make)
+    for _ in range(WARM_UP):
+        next(steps)
+    times = []
+    for _ in range(TIMED):
+        _wait(device)
+        started = time.perf_counter()
+        next(steps)
+        _wait(device)
+        times.append(time.perf_counter() - started)
+    return median(times)
+
+
+def _repeated(make: Callable[[], Stack]) -> Iterator[object]:
+    stack = make()
+    while True:
+        yield from stack.rehearse()
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,46 @@
+"""How the models of a shape are made one function, or why they cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from sweeper.config.schema import Config
+from sweeper.core.batches import Resident
+from sweeper.core.precision import DTYPES, choose
+from sweeper.core.stack.general import GeneralForward
+from sweeper.core.stack.masks import Masks, drops
+from sweeper.core.stack.sequence import Forward, SequenceForward
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a shape's stack is made of.
+
+    Attributes:
+        forward: of K models.
+        masks: of their dropout layers.
+        layered: whether it is written out in batched layers, and not mapped by torch.
+    """
+
+    forward: Forward
+    masks: Masks
+    layered: bool
+
+
+def fit(model: nn.Module, config: Config, data: Resident) -> Fit:
+    """The stack's function for models like this one.
+
+    Raises:
+        NotImplementedError: with the reason why there is none.
+    """
+    name, _ = choose(config.training.precision, data.device)
+    if name == "fp16":
+        raise NotImplementedError("fp16 scales the loss of each model by itself")
+    met = drops(model, data.input_shape)
+    masks = Masks(met, data.device)
+    layers = SequenceForward.of(model, data.input_shape, DTYPES[name])
+    if layers is not None:
+        return Fit(layers, masks, layered=True)
+    return Fit(GeneralForward(model, met, DTYPES[name]), masks, layered=False)

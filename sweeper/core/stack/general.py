@@ -1,0 +1,53 @@
+"""K models of any kind as one function, by ``torch.func.vmap``."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from itertools import zip_longest
+
+import torch
+from torch import nn
+from torch.func import functional_call, vmap
+
+from sweeper.core.dropout import dropouts
+from sweeper.core.stack.masks import Drop
+from sweeper.core.stack.sequence import Pass, Tensors
+
+
+class GeneralForward:
+    """``model`` with K sets of parameters and buffers.
+
+    Autocast is no help here: under ``vmap`` a linear layer with a bias silently computes in float32 (PyTorch issue 192617). So
+    parameters and inputs are cast to ``dtype`` and the outputs are what the model makes of that; normalisation keeps its
+    statistics in float32 buffers.
+
+    Args:
+        model: of the shape; it is copied without its values.
+        met: its dropout layers in the order in which a row passes them.
+        dtype: of parameters and inputs.
+    """
+
+    row_unit = 1
+    flat = False
+
+    def __init__(self, model: nn.Module, met: Sequence[Drop], dtype: torch.dtype) -> None:
+        self._model = copy.deepcopy(model).to("meta")
+        layers = dropouts(self._model)
+        for layer in layers:
+            layer.p = 0.0  # what a lane drops is in its masks
+        self._dropouts = [layers[drop.layer] for drop in met]
+        self._dtype = dtype
+
+    def __call__(self, x: torch.Tensor, this: Pass) -> torch.Tensor:
+        """See ``sweeper.core.stack.sequence.Forward``."""
+        self._model.train(this.training)
+        leaves = {name: leaf.to(self._dtype) for name, leaf in this.leaves.items()}
+        out: torch.Tensor = vmap(self._one)(leaves, dict(this.buffers), x.to(self._dtype), list(this.masks))
+        return out
+
+    def _one(self, leaves: Tensors, buffers: Tensors, x: torch.Tensor, masks: Sequence[torch.Tensor]) -> torch.Tensor:
+        for dropout, mask in zip_longest(self._dropouts, masks):
+            dropout.mask = None if mask is None else mask.to(x.dtype)
+        out: torch.Tensor = functional_call(self._model, (dict(leaves), dict(buffers)), (x,))
+        return out

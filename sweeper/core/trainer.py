@@ -1,0 +1,44 @@
+"""The core as the runners see it: data on the device once, and for every shape the engine and the lanes that suit it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+from sweeper.core.batches import Resident
+from sweeper.core.loop import pick_device, run
+from sweeper.core.stack.choose import Choice, for_shape
+from sweeper.data.dataset import Dataset
+from sweeper.trial import Command, Report, Trial
+
+
+class Trainer:
+    """Trains the trials of a sweep on one device.
+
+    Args:
+        data: prepared; training and validation part are copied to the device.
+        device: ``auto`` (a GPU if there is one), ``cpu``, ``cuda`` or ``cuda:1``.
+        checkpoints: where ``<trial number>/`` gets the best epoch; None: nothing is written.
+    """
+
+    def __init__(self, data: Dataset, *, device: str = "auto", checkpoints: Path | None = None) -> None:
+        self._data = Resident.of(data, pick_device(device))
+        self._checkpoints = checkpoints
+        self._choices: dict[str, Choice] = {}
+
+    def lanes(self, trial: Trial) -> int:
+        """How many trials of this one's shape to train side by side; found out once per shape.
+
+        Raises:
+            InputError: the config does not fit the data.
+        """
+        return self._choice(trial).lanes
+
+    def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
+        """See ``sweeper.core.loop.train``."""
+        return run(trials, self._data, self._choice(trials[0]), self._checkpoints)
+
+    def _choice(self, trial: Trial) -> Choice:
+        if trial.shape not in self._choices:
+            self._choices[trial.shape] = for_shape(trial, self._data)
+        return self._choices[trial.shape]
