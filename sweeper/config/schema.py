@@ -125,6 +125,10 @@ class Training(Node):
     epochs: int = Field(30, ge=1, le=1_000_000, description="at most this many passes over the training part; the schedule's horizon")
     batch_size: int = Field(64, ge=1, le=1_000_000)
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="auto picks by hardware and says why")
+    engine: Literal["auto", "plain", "stacked"] = Field(
+        "auto",
+        description="stacked trains trials of one shape as one program, plain one after another; auto takes what is faster and says why",
+    )
     clip_norm: float | None = per_lane(1.0, gt=0, description="largest gradient norm; null: no clipping")
     label_smoothing: float = per_lane(0.0, ge=0, lt=1, description="classification only; never part of val_loss")
     patience: int | None = Field(
@@ -140,7 +144,8 @@ class Search(Node):
     sampler: Literal["random", "tpe"] = "tpe"
     trials: int = Field(64, ge=1, le=1_000_000)
     shapes: Literal["auto", "trials"] | Annotated[int, Field(ge=1)] = Field(
-        "auto", description="architectures drawn: auto (a new one every 8 trials), a number, or trials (a new one every trial)"
+        "auto",
+        description="architectures drawn: auto (a new one every 8 trials, after 64 trials every 16), a number, or trials (one per trial)",
     )
     pruner: Literal["asha", "median", "none"] = "asha"
     grace_epochs: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
