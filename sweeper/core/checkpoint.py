@@ -35,7 +35,6 @@ class Checkpoint:
         metrics: of that epoch.
         input_shape: shape of one row.
         outputs: classes, or 1.
-        engine: ``plain`` or ``stacked``: what trained it, bit for bit.
     """
 
     state: Mapping[str, torch.Tensor]
@@ -44,7 +43,6 @@ class Checkpoint:
     metrics: Mapping[str, float]
     input_shape: tuple[int, ...]
     outputs: int
-    engine: str
 
 
 def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
@@ -99,7 +97,6 @@ def write_into(folder: Path, checkpoint: Checkpoint) -> None:
         "metrics": dict(checkpoint.metrics),
         "input_shape": list(checkpoint.input_shape),
         "outputs": checkpoint.outputs,
-        "engine": checkpoint.engine,
         "sha256": hashlib.sha256(tensors).hexdigest(),
         "config": checkpoint.config,
     }
@@ -137,7 +134,6 @@ def load(folder: Path) -> Checkpoint:
             metrics=meta["metrics"],
             input_shape=tuple(meta["input_shape"]),
             outputs=meta["outputs"],
-            engine=meta["engine"],
         )
     except FileNotFoundError as error:
         raise _damaged(folder, f"no checkpoint here: {Path(error.filename).name} is missing") from error

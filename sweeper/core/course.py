@@ -4,31 +4,42 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from sweeper.core import checkpoint
+from sweeper.core import checkpoint, resume
 from sweeper.core.batches import Resident
 from sweeper.core.checkpoint import Checkpoint
+from sweeper.core.resume import Unfinished
 from sweeper.core.stack.lane import Lane
 from sweeper.core.stopping import Stopping
 from sweeper.trial import Report
 
-COMMIT_SECONDS = 30.0
-"""A better epoch is committed at once when the last commit is older than this; else it waits in memory for the end."""
+SAVE_SECONDS = 30.0
+"""An unfinished trial is saved this often, so that a killed worker loses no more of it."""
+
+SAVE_SHARE = 0.05
+"""At most this share of the time goes into saving; a model that takes long to write is saved less often."""
 
 
 class Course:
-    """One trial's way through training: its reports, its best epoch, when it is over, and its checkpoint.
+    """One trial's way through training: its reports, its best epoch, when it is over, and what of it lies on disk.
+
+    Where an earlier attempt was interrupted, it goes on from what that one saved, bit for bit.
 
     Args:
-        lane: the trial in its stack.
+        lane: the trial in its stack, fresh.
         data: what it is trained on.
-        checkpoints: parent of the trial's checkpoint folder; None: nothing is written.
-        engine: that trains it; the checkpoint remembers it.
+        checkpoints: parent of the trial's folders; None: nothing is written.
+        engine: that trains it.
         how: it is trained, for the first report.
+
+    Attributes:
+        past: reports of the interrupted attempt, which are told again before training goes on.
+        over: whether training has ended of its own accord.
     """
 
     def __init__(self, lane: Lane, data: Resident, checkpoints: Path | None, engine: str, how: str) -> None:
@@ -37,50 +48,80 @@ class Course:
         self._engine = engine
         self._how: str | None = how
         self._folder = checkpoints and checkpoints / str(lane.trial.number)
+        self._unfinished = checkpoints and resume.folder_of(checkpoints, lane.trial)
         training = lane.config.training
         self._stopping = Stopping(lane.config.search.metric, training.epochs, training.patience, training.min_delta)
         self._best: dict[str, torch.Tensor] = {}
-        self._best_metrics: dict[str, float] = {}
-        self._uncommitted = False
-        self._committed_at = time.monotonic()
+        self._reports: list[Report] = []
+        self._saved_at = time.monotonic()
+        self._save_seconds = 0.0
+        self.past: deque[Report] = deque()
         self.over = False
+        self._take_up()
 
     def report(self, metrics: dict[str, float]) -> Report:
         """Takes the metrics of the epoch just done; the best epoch is on disk before a report says that training is over."""
-        epoch, metric = self._lane.epoch, self._lane.config.search.metric
+        epoch = self._lane.epoch
         report = Report(self._lane.trial.number, epoch, metrics, time.time(), how=self._how)
         self._how = None
-        # A score of a broken model, such as the accuracy of NaN logits, is a number and means nothing.
-        if self._stopping.update(epoch, metrics[metric] if report.finite() else math.nan):
-            self._keep(metrics)
+        self._reports.append(report)
+        if self._improves(report):
+            self._keep()
         ended = self._stopping.ended(epoch)
         self.over = ended is not None
-        if self.over or time.monotonic() - self._committed_at > COMMIT_SECONDS:
+        if self.over:
             self.commit()
+        elif time.monotonic() - self._saved_at > max(SAVE_SECONDS, self._save_seconds / SAVE_SHARE):
+            self._save()
         return replace(report, at=time.time(), ended=ended)
 
     def commit(self) -> None:
-        """Writes the best epoch, if there is one that is not on disk yet."""
-        if self._folder is None or not self._uncommitted:
+        """Writes the best epoch, if there is one; what was saved on the way is not needed any more."""
+        best = self._stopping.best_epoch
+        if self._folder is None or self._unfinished is None:
             return
-        epoch = self._stopping.best_epoch or 0
-        shape, outputs = self._data.input_shape, self._data.outputs
-        made = Checkpoint(self._best, self._lane.trial.config, epoch, self._best_metrics, shape, outputs, self._engine)
-        checkpoint.save(self._folder, made)
-        self._uncommitted = False
-        self._committed_at = time.monotonic()
+        if best is not None:
+            shape, outputs = self._data.input_shape, self._data.outputs
+            metrics = self._reports[best - 1].metrics
+            checkpoint.save(self._folder, Checkpoint(self._best, self._lane.trial.config, best, metrics, shape, outputs))
+        checkpoint.remove(self._unfinished)
 
     def discard(self) -> None:
-        """Removes the checkpoint of a trial that did not complete."""
-        if self._folder is not None:
-            checkpoint.remove(self._folder)
+        """Removes what there is of a trial that did not complete."""
+        for folder in (self._folder, self._unfinished):
+            if folder is not None:
+                checkpoint.remove(folder)
 
-    def _keep(self, metrics: dict[str, float]) -> None:
+    def _improves(self, report: Report) -> bool:
+        # A score of a broken model, such as the accuracy of NaN logits, is a number and means nothing.
+        value = report.metrics[self._lane.config.search.metric] if report.finite() else math.nan
+        return self._stopping.update(report.epoch, value)
+
+    def _keep(self) -> None:
         state = self._lane.state()
         if self._best:
             for name, tensor in state.items():
                 self._best[name].copy_(tensor)
         else:
             self._best = {name: tensor.clone() for name, tensor in state.items()}
-        self._best_metrics = dict(metrics)
-        self._uncommitted = True
+
+    def _save(self) -> None:
+        if self._unfinished is None:
+            return
+        began = time.monotonic()
+        resume.save(self._unfinished, self._lane.trial, self._engine, Unfinished(self._reports, self._lane.memory(), self._best))
+        self._saved_at = time.monotonic()
+        self._save_seconds = self._saved_at - began
+
+    def _take_up(self) -> None:
+        found = None if self._unfinished is None else resume.load(self._unfinished, self._lane.trial, self._engine)
+        if found is None:
+            return
+        self._lane.recall(found.memory, len(found.reports))
+        for report in found.reports:
+            self._improves(report)
+        self._best = {name: found.best[name].to(tensor.device) for name, tensor in self._lane.state().items() if name in found.best}
+        self._reports = list(found.reports)
+        first, *others = found.reports
+        self.past = deque([replace(first, how=f"{self._how}; taken up after epoch {len(found.reports)}"), *others])
+        self._how = None

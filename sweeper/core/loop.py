@@ -31,6 +31,9 @@ def train(
     It ends when every lane is free. A trial's numbers depend on its config and seed alone, not on its neighbours. Trials are trained
     one model after another unless their config says ``engine: stacked``; ``sweeper.core.trainer`` finds out what is faster.
 
+    A trial of whose interrupted attempt something was saved in ``checkpoints`` goes on from there: its old reports come first, one by one
+    in rounds of their own.
+
     Report metrics: ``train_loss``, ``val_loss``, ``lr`` (last step's), ``grad_norm`` (mean over the epoch's steps, before
     clipping), ``seconds`` (of the epoch for the whole stack, with evaluation); ``train_accuracy``, ``val_accuracy``, ``val_f1_macro``
     and, where it is searched, ``val_auroc``; or ``val_mae``, ``val_rmse`` (in the target's units) and ``val_r2``;
@@ -63,11 +66,14 @@ def run(
 
     courses = {slot: course(stack.lane(slot)) for slot in range(len(trials))}
     while courses:
-        started = time.perf_counter()
-        found = stack.run_epoch()
-        seconds = time.perf_counter() - started
-        commands = yield [courses[slot].report({**metrics, "seconds": seconds}) for slot, metrics in found.items()]
-        for slot, command in zip(found, commands, strict=True):
+        reports = {slot: this.past.popleft() for slot, this in courses.items() if this.past}
+        if not reports:
+            started = time.perf_counter()
+            found = stack.run_epoch()
+            seconds = time.perf_counter() - started
+            reports = {slot: courses[slot].report({**metrics, "seconds": seconds}) for slot, metrics in found.items()}
+        commands = yield list(reports.values())
+        for slot, command in zip(reports, commands, strict=True):
             this = courses[slot]
             match command:
                 case Continue() if not this.over:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import torch
@@ -76,3 +77,18 @@ class Precision:
         """One optimizer step, or none where a scaled gradient overflowed."""
         self._scaler.step(optimizer)
         self._scaler.update()
+
+    def memory(self) -> dict[str, torch.Tensor]:
+        """What must be remembered to go on later: the loss scale and what belongs to it; nothing unless ``scaled``."""
+        if not self.scaled:
+            return {}
+        state = self._scaler.state_dict()
+        numbers = torch.tensor([state["scale"], state["_growth_tracker"]], dtype=torch.float64)
+        return {"precision.scale": numbers, "precision.skipped": self.skipped}
+
+    def recall(self, memory: Mapping[str, torch.Tensor]) -> None:
+        """Goes on from what ``memory`` gave."""
+        if self.scaled:
+            scale, tracker = memory["precision.scale"].tolist()
+            self._scaler.load_state_dict({**self._scaler.state_dict(), "scale": scale, "_growth_tracker": int(tracker)})
+            self.skipped.copy_(memory["precision.skipped"])

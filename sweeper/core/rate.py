@@ -44,3 +44,7 @@ class Rate:
         for group in self._optimizer.param_groups:
             group["lr"] = self.lr
         self._attempted += 1
+
+    def skip(self, steps: int) -> None:
+        """Goes on as after so many attempted steps."""
+        self._attempted = steps

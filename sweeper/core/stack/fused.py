@@ -30,8 +30,11 @@ class FusedLane:
     Attributes:
         trial: what is trained.
         config: its own.
-        row: where in the slabs.
+        slabs: the stack's.
+        optimizer: the stack's.
+        row: where in both.
         schedule: multiplier of the peak learning rate by step.
+        steps_per_epoch: optimizer steps.
         epoch: 1-based, of the last epoch begun; 0 before.
         taken: optimizer steps.
     """
@@ -39,14 +42,30 @@ class FusedLane:
     trial: Trial
     config: Config
     slabs: Slabs
+    optimizer: kernels.LaneOptimizer
     row: int
     schedule: Schedule
+    steps_per_epoch: int
     epoch: int = 0
     taken: int = 0
 
     def state(self) -> Mapping[str, torch.Tensor]:
         """See ``Lane.state``."""
         return self.slabs.state(self.row)
+
+    def memory(self) -> Mapping[str, torch.Tensor]:
+        """See ``Lane.memory``."""
+        moments = {f"moment.{n}": moment[self.row] for n, moment in enumerate(self.optimizer.moments)}
+        return {f"model.{name}": tensor for name, tensor in self.state().items()} | moments
+
+    def recall(self, memory: Mapping[str, torch.Tensor], epoch: int) -> None:
+        """See ``Lane.recall``."""
+        self.slabs.load(self.row, {name: memory[f"model.{name}"] for name in self.state()})
+        for n, moment in enumerate(self.optimizer.moments):
+            moment[self.row] = memory[f"moment.{n}"]
+        self.taken = epoch * self.steps_per_epoch
+        self.optimizer.steps[self.row] = self.taken
+        self.epoch = epoch
 
     def rate(self) -> float:
         """The learning rate of the step that comes."""
@@ -155,7 +174,7 @@ class FusedStack:
         self._optimizer.steps[row] = 0
         horizon = self._horizon or config.training.epochs * self._plan.steps
         rates = self._rates or schedule.build(config.schedule, horizon)
-        self._lanes[slot] = lane = FusedLane(trial, config, self._slabs, row, rates)
+        self._lanes[slot] = lane = FusedLane(trial, config, self._slabs, self._optimizer, row, rates, self._plan.steps)
         self._refresh()
         return lane
 
@@ -170,7 +189,7 @@ class FusedStack:
         for old, new in pairs:
             new[: len(kept)] = old[kept]
         for row, lane in enumerate(self._lanes.values()):
-            lane.row, lane.slabs = row, self._slabs
+            lane.row, lane.slabs, lane.optimizer = row, self._slabs, self._optimizer
         self._refresh()
 
     def _refresh(self) -> None:

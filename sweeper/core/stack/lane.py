@@ -21,6 +21,12 @@ class Lane(Protocol):
     def state(self) -> Mapping[str, torch.Tensor]:
         """The model's ``state_dict`` as it is now, as an ordinary single model has it; views that training goes on to change."""
 
+    def memory(self) -> Mapping[str, torch.Tensor]:
+        """All that training goes on from at the end of an epoch: the state and the optimizer's."""
+
+    def recall(self, memory: Mapping[str, torch.Tensor], epoch: int) -> None:
+        """Puts the lane back to where ``memory`` was taken, at the end of this 1-based epoch."""
+
 
 class Stack(Protocol):
     """Lanes by slot; an epoch trains and evaluates every one of them, and brings all numbers to the host in one transfer."""

@@ -54,6 +54,25 @@ class PlainLane:
         found: Mapping[str, torch.Tensor] = self.model.state_dict()
         return found
 
+    def memory(self) -> Mapping[str, torch.Tensor]:
+        """See ``Lane.memory``."""
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        moments = {f"optimizer.{n}.{key}": t for n, one in enumerate(parameters) for key, t in self.optimizer.state[one].items()}
+        return {f"model.{name}": tensor for name, tensor in self.state().items()} | moments | self.precision.memory()
+
+    def recall(self, memory: Mapping[str, torch.Tensor], epoch: int) -> None:
+        """See ``Lane.recall``."""
+        self.epoch = epoch
+        self.model.load_state_dict({name: memory[f"model.{name}"] for name in self.state()})
+        parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        for name, tensor in memory.items():
+            kind, _, rest = name.partition(".")
+            if kind == "optimizer":
+                n, _, key = rest.partition(".")
+                self.optimizer.state[parameters[int(n)]][key] = tensor.to(self._data.device)
+        self.precision.recall(memory)
+        self._rate.skip(epoch * self.plan.steps)
+
     def step(self, batch: Rows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """One optimizer step on a batch; nothing in it waits for the device.
 
