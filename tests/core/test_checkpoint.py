@@ -84,7 +84,7 @@ def rewrite(path: Path, **changes: object) -> None:
         (lambda folder: (folder / "checkpoint.json").write_text('{"format": 1,'), "checkpoint.json is damaged"),
         (lambda folder: (folder / "checkpoint.json").write_text("[]"), "checkpoint.json is damaged"),
         (lambda folder: (folder / "checkpoint.json").write_bytes(b"\xff\xfe"), "checkpoint.json is damaged"),
-        (lambda folder: rewrite(folder / "checkpoint.json", format=99), "format 99; this version reads format 1"),
+        (lambda folder: rewrite(folder / "checkpoint.json", format=99), "format 99; this version reads format 2"),
         (lambda folder: rewrite(folder / "checkpoint.json", input_shape=None), "checkpoint.json is damaged"),
     ],
 )

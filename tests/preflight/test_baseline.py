@@ -66,9 +66,9 @@ def test_the_definitions_are_the_cores() -> None:
     for classes in (2, 3):
         logits = rng.normal(size=(40, classes))
         y = rng.integers(0, classes, 40)
-        ours = scores(torch.tensor(logits), torch.tensor(y), "classification", auroc=True)
+        ours = scores(torch.tensor(logits).unsqueeze(0), torch.tensor(y), "classification", auroc=True)
         probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
         assert _classification(probabilities, y) == pytest.approx({name: value.item() for name, value in ours.items()}, rel=1e-5)
     values, target = rng.normal(size=(40, 1)), rng.normal(size=40)
-    ours = scores(torch.tensor(values), torch.tensor(target), "regression", target_scale=3.0)
+    ours = scores(torch.tensor(values).unsqueeze(0), torch.tensor(target), "regression", target_scale=3.0)
     assert _regression(values[:, 0], target, 3.0) == pytest.approx({name: value.item() for name, value in ours.items()}, rel=1e-5)

@@ -28,16 +28,16 @@ def test_the_exported_model_gives_the_bits_of_the_one_in_memory(
     config: Config, data: Dataset, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Logits of the loaded model equal those of the core's model at the best epoch, bit for bit, in fp32."""
-    from sweeper.core import stack
+    from sweeper.core.stack.plain import PlainLane
 
-    lanes: list[stack.Lane] = []
-    original = stack.Lane.__init__
+    lanes: list[PlainLane] = []
+    original = PlainLane.__init__
 
-    def spy(self: stack.Lane, *args: object) -> None:
+    def spy(self: PlainLane, *args: object) -> None:
         original(self, *args)  # type: ignore[arg-type]
         lanes.append(self)
 
-    monkeypatch.setattr(stack.Lane, "__init__", spy)
+    monkeypatch.setattr(PlainLane, "__init__", spy)
     training = core_train([Trial(0, config.training.seed, {}, tree_of(config), "")], data, device="cpu")
     next(training)
     for _ in range(trained[0].best_epoch - 1):

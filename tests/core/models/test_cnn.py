@@ -8,6 +8,7 @@ from torch import nn
 
 from sweeper.config.schema import Cnn
 from sweeper.core import models
+from sweeper.core.dropout import Dropout
 from sweeper.errors import InputError
 
 
@@ -31,8 +32,8 @@ def test_dropout_stands_only_after_the_hidden_layer() -> None:
     """The last modules are hidden layer, activation, dropout, output."""
     net = models.build(Cnn(dropout=0.5), (1, 8, 8), 10)
     kinds = [type(module) for module in net.modules() if not list(module.children())]
-    assert kinds[-4:] == [nn.Linear, nn.ReLU, nn.Dropout, nn.Linear]
-    assert kinds.count(nn.Dropout) == 1
+    assert kinds[-4:] == [nn.Linear, nn.ReLU, Dropout, nn.Linear]
+    assert kinds.count(Dropout) == 1
 
 
 def test_a_table_is_refused_with_the_key_and_the_remedy() -> None:

@@ -8,6 +8,7 @@ from torch import nn
 
 from sweeper.config.schema import Mlp
 from sweeper.core import models
+from sweeper.core.dropout import Dropout
 
 
 @pytest.mark.parametrize("norm", ["none", "batch", "layer"])
@@ -16,7 +17,7 @@ def test_blocks_are_linear_norm_activation_dropout(norm: str) -> None:
     net = models.build(Mlp(width=5, depth=2, norm=norm, dropout=0.5, activation="tanh"), (3,), 4)
     kinds = [type(module) for module in net.modules() if not list(module.children())]
     middle = {"none": [], "batch": [nn.BatchNorm1d], "layer": [nn.LayerNorm]}[norm]
-    assert kinds == [nn.Flatten, *([nn.Linear, *middle, nn.Tanh, nn.Dropout] * 2), nn.Linear]
+    assert kinds == [nn.Flatten, *([nn.Linear, *middle, nn.Tanh, Dropout] * 2), nn.Linear]
 
 
 def test_images_are_flattened() -> None:
@@ -28,7 +29,7 @@ def test_images_are_flattened() -> None:
 def test_dropout_doubles_what_it_keeps_and_is_off_in_evaluation() -> None:
     """With p = 0.5 a kept unit counts twice in training; evaluation keeps all as they are."""
     net = models.build(Mlp(width=1000, depth=1, dropout=0.5), (2,), 1)
-    dropout = next(module for module in net.modules() if isinstance(module, nn.Dropout))
+    dropout = next(module for module in net.modules() if isinstance(module, Dropout))
     ones = torch.ones(1000)
     net.train()
     assert set(dropout(ones).tolist()) == {0.0, 2.0}

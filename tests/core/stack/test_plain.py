@@ -1,4 +1,4 @@
-"""The step and the stack."""
+"""Plain models in lockstep: the step and the stack."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from sweeper.core import seeds
 from sweeper.core.batches import Resident, in_order
-from sweeper.core.stack import Lane, Stack
+from sweeper.core.stack.plain import PlainLane, PlainStack
 from sweeper.data.dataset import Dataset
 
 CPU = torch.device("cpu")
@@ -43,7 +43,7 @@ def test_the_counter_of_syncs_counts() -> None:
 def test_a_step_waits_for_nothing(digits: Dataset, make_trial: Any, precision: str, optimizer: str) -> None:
     """Twenty steps with clipping, a schedule and dropout bring no number to the host."""
     trial = make_trial(model={"dropout": 0.1, "norm": "batch"}, training={"precision": precision}, optimizer={"name": optimizer})
-    lane = Lane(trial, Resident.of(digits, CPU))
+    lane = PlainLane(trial, Resident.of(digits, CPU))
     (chunk,) = in_order(Resident.of(digits, CPU).train, lane.plan, 0, 1)
     with Syncs() as syncs:
         for batch in list(chunk.split(64))[:10] * 2:
@@ -56,7 +56,7 @@ def test_a_step_waits_for_nothing(digits: Dataset, make_trial: Any, precision: s
 def test_a_step_on_a_gpu_waits_for_nothing(digits: Dataset, make_trial: Any, precision: str) -> None:
     """The same under the device's own watch."""
     data = Resident.of(digits, torch.device("cuda"))
-    lane = Lane(make_trial(model={"dropout": 0.1}, training={"precision": precision}), data)
+    lane = PlainLane(make_trial(model={"dropout": 0.1}, training={"precision": precision}), data)
     (chunk,) = in_order(data.train, lane.plan, 0, 1)
     lane.step(next(chunk.split(64)))
     torch.cuda.set_sync_debug_mode("error")
@@ -69,7 +69,7 @@ def test_a_step_on_a_gpu_waits_for_nothing(digits: Dataset, make_trial: Any, pre
 
 def test_an_epoch_costs_one_transfer_whatever_the_lanes(digits: Dataset, make_trial: Any) -> None:
     """Training and evaluating three lanes makes one list of numbers, not one per step or metric."""
-    stack = Stack([make_trial(n) for n in range(3)], Resident.of(digits, CPU))
+    stack = PlainStack([make_trial(n) for n in range(3)], Resident.of(digits, CPU))
     with Syncs() as syncs:
         found = stack.run_epoch()
     assert len(found) == 3
@@ -78,13 +78,13 @@ def test_an_epoch_costs_one_transfer_whatever_the_lanes(digits: Dataset, make_tr
 
 def test_the_mean_gradient_norm_is_before_clipping(digits: Dataset, make_trial: Any) -> None:
     """A tight limit changes the course, not what the norm means: it stays far above the limit."""
-    stack = Stack([make_trial(training={"clip_norm": 0.01})], Resident.of(digits, CPU))
+    stack = PlainStack([make_trial(training={"clip_norm": 0.01})], Resident.of(digits, CPU))
     assert stack.run_epoch()[0]["grad_norm"] > 0.5
 
 
 def test_the_reported_rate_is_the_last_steps(digits: Dataset, make_trial: Any) -> None:
     """With a constant schedule it is the peak."""
-    stack = Stack([make_trial(optimizer={"name": "sgd", "lr": 0.03}, schedule={"name": "constant"})], Resident.of(digits, CPU))
+    stack = PlainStack([make_trial(optimizer={"name": "sgd", "lr": 0.03}, schedule={"name": "constant"})], Resident.of(digits, CPU))
     assert stack.run_epoch()[0]["lr"] == pytest.approx(0.03)
 
 
@@ -92,7 +92,7 @@ def test_batch_norm_survives_a_last_batch_of_one(digits: Dataset, make_trial: An
     """The training part leaves one row over: it is left out of that epoch."""
     rows = len(digits.train)
     size = next(size for size in range(2, rows) if rows % size == 1)
-    stack = Stack([make_trial(model={"norm": "batch"}, training={"batch_size": size})], Resident.of(digits, CPU))
+    stack = PlainStack([make_trial(model={"norm": "batch"}, training={"batch_size": size})], Resident.of(digits, CPU))
     assert stack.run_epoch()[0]["train_loss"] > 0
 
 
