@@ -36,7 +36,7 @@ class Database:
 
     @classmethod
     def open(cls, url: str) -> Database:
-        """Connect, and create the tables where there are none.
+        """Connect; create the tables where there are none, and bring older ones up to date.
 
         Raises:
             InputError: this is not a URL of a store that can hold a ledger.
@@ -132,23 +132,30 @@ class Database:
 
     def _initialised(self) -> bool:
         with self._begin(self._reads) as connection:
-            return self._recognise(connection)
+            return self._recognise(connection) == tables.VERSION
 
     def _create_tables(self) -> None:
         with self._begin(self._writes) as connection:
-            if not self._recognise(connection):
-                tables.metadata.create_all(connection)
-                connection.execute(sa.insert(tables.ledger).values(version=tables.VERSION, epochs=0))
+            self._bring_up_to_date(connection)
 
     def _create_postgresql(self) -> None:
         with self._writes.begin() as connection:  # no patience here: a wrong host name shall be told at once
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
-            if not self._recognise(connection):
-                tables.metadata.create_all(connection)
-                connection.execute(sa.insert(tables.ledger).values(version=tables.VERSION, epochs=0))
+            self._bring_up_to_date(connection)
 
-    def _recognise(self, connection: sa.Connection) -> bool:
-        """Whether our tables are there (False: nothing is); refuses what is not ours and what is newer."""
+    def _bring_up_to_date(self, connection: sa.Connection) -> None:
+        """Create the tables, or take them from an older version to this one, within the caller's transaction."""
+        version = self._recognise(connection)
+        if version is None:
+            tables.metadata.create_all(connection)
+            connection.execute(sa.insert(tables.ledger).values(version=tables.VERSION, epochs=0))
+        elif version < tables.VERSION:
+            for older in range(version, tables.VERSION):
+                connection.exec_driver_sql(tables.UPGRADES[older])
+            connection.execute(sa.update(tables.ledger).values(version=tables.VERSION))
+
+    def _recognise(self, connection: sa.Connection) -> int | None:
+        """The version of the tables that are there, None when there are none; refuses what is not ours and what is newer."""
         names = set(sa.inspect(connection).get_table_names())
         if tables.ledger.name not in names:
             foreign = names if self._file is not None else names & set(tables.metadata.tables)
@@ -157,14 +164,14 @@ class Database:
                     f"{self.where} holds the tables of another program ({', '.join(sorted(foreign)[:3])}), not a ledger; "
                     f"point {SOURCE} at a file or a database of its own"
                 )
-            return False
-        version = connection.execute(sa.select(tables.ledger.c.version)).scalar_one()
+            return None
+        version = int(connection.execute(sa.select(tables.ledger.c.version)).scalar_one())
         if version > tables.VERSION:
             raise InfrastructureError(
                 f"the ledger at {self.where} was written by a newer sweeper (version {version} of the tables, this one knows "
                 f"{tables.VERSION}); upgrade sweeper, or use another ledger"
             )
-        return True
+        return version
 
     @contextmanager
     def _told(self) -> Iterator[None]:

@@ -13,13 +13,15 @@ from sweeper.errors import InfrastructureError
 from sweeper.ledger.codec import decode
 from sweeper.ledger.owner import Owner
 from sweeper.ledger.records import SweepRecord, SweepState, TrialRecord
-from sweeper.ledger.tables import report, sweep, trial
+from sweeper.ledger.tables import attempt, report, sweep, trial
 from sweeper.trial import Metric, Outcome, Report, Trial
 
 SWEEPS = select(sweep).order_by(sweep.c.created, sweep.c.name)
 SWEEP = select(sweep).where(sweep.c.name == bindparam("name"))
-TRIALS = select(trial).where(trial.c.sweep == bindparam("sweep")).order_by(trial.c.number)
-TRIAL = select(trial).where(trial.c.sweep == bindparam("sweep"), trial.c.number == bindparam("number"))
+_LATEST = select(attempt.c.how).where(attempt.c.sweep == trial.c.sweep, attempt.c.number == trial.c.number)
+HOW = _LATEST.order_by(attempt.c.n.desc()).limit(1).correlate(trial).scalar_subquery().label("how")
+TRIALS = select(trial, HOW).where(trial.c.sweep == bindparam("sweep")).order_by(trial.c.number)
+TRIAL = select(trial, HOW).where(trial.c.sweep == bindparam("sweep"), trial.c.number == bindparam("number"))
 REPORTS = select(report).where(report.c.sweep == bindparam("sweep")).order_by(report.c.number, report.c.epoch)
 REPORTS_OF_TRIAL = REPORTS.where(report.c.number == bindparam("number"), report.c.epoch > bindparam("after"))
 
@@ -84,6 +86,7 @@ def _trial_record(row: Any) -> TrialRecord:
         created=row.created,
         ended=row.ended,
         closed_order=row.closed_order,
+        how=row.how,
     )
 
 

@@ -35,6 +35,14 @@ class AttemptResult(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Live:
+    """A live attempt: its fencing token and the worker that has it."""
+
+    token: int
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
 class NewSweep:
     """A sweep to be created.
 
@@ -89,6 +97,7 @@ class TrialRecord:
         epochs: how many it was trained for; 0 while it is open.
         seconds: from the start of the closing attempt to the closing.
         closed_order: 1-based position among the sweep's closed trials.
+        how: how its latest attempt was trained, in a sentence; None before its first report.
     """
 
     trial: Trial
@@ -101,6 +110,7 @@ class TrialRecord:
     created: float
     ended: float | None
     closed_order: int | None
+    how: str | None
 
     @property
     def number(self) -> int:

@@ -43,7 +43,8 @@ FACTS = select(sweep.c.facts).where(sweep.c.name == bindparam("name"))
 PUT_TRIAL = sa.insert(trial)
 PUT_TRACKED = sa.insert(tracked)
 PUT_TRACKED_SWEEP = sa.insert(tracked_sweep)
-PUT_ATTEMPT = sa.insert(attempt).returning(attempt.c.id)
+PUT_ATTEMPTS = sa.insert(attempt).returning(attempt.c.id, attempt.c.number)
+SET_HOW = sa.update(attempt).where(attempt.c.id == bindparam("token")).values(how=bindparam("sentence"))
 
 
 def put_report(dialect: str) -> sa.Insert:
@@ -64,9 +65,14 @@ LIVE_ATTEMPTS = (
     )
 )
 _LIVE_OF_TRIAL = sa.and_(attempt.c.sweep == trial.c.sweep, attempt.c.number == trial.c.number, _RUNNING)
-TRIAL_STATE = select(trial.c.outcome, attempt.c.id.label("token")).select_from(trial).outerjoin(attempt, _LIVE_OF_TRIAL).where(_of(trial))
+TRIAL_STATES = (
+    select(trial.c.number, trial.c.outcome, attempt.c.id.label("token"))
+    .select_from(trial)
+    .outerjoin(attempt, _LIVE_OF_TRIAL)
+    .where(trial.c.sweep == bindparam("sweep"), trial.c.number.in_(bindparam("numbers", expanding=True)))
+)
 OPEN_TRIALS = (
-    select(trial.c.number, attempt.c.id.label("token"), attempt.c.started)
+    select(trial.c.number, attempt.c.id.label("token"), attempt.c.worker, attempt.c.started)
     .select_from(trial)
     .outerjoin(attempt, _LIVE_OF_TRIAL)
     .where(trial.c.sweep == bindparam("sweep"), trial.c.outcome.is_(None))
@@ -77,8 +83,14 @@ RUNNING_OF_WORKER = (
     .where(attempt.c.sweep == bindparam("sweep"), _RUNNING, attempt.c.worker == bindparam("worker"))
     .order_by(attempt.c.number)
 )
-COUNT_ATTEMPTS = select(func.count()).select_from(attempt).where(_of(attempt))
+_ATTEMPTS_OF = select(attempt.c.number, func.count()).where(attempt.c.sweep == bindparam("sweep")).group_by(attempt.c.number)
+_AMONG = attempt.c.number.in_(bindparam("numbers", expanding=True))
+COUNT_ATTEMPTS = _ATTEMPTS_OF.where(_AMONG)
 COUNT_LOST = COUNT_ATTEMPTS.where(attempt.c.result == AttemptResult.LOST)
+LOST_OF_OPEN = (
+    _ATTEMPTS_OF.join(trial, sa.and_(trial.c.sweep == attempt.c.sweep, trial.c.number == attempt.c.number))
+    .where(attempt.c.result == AttemptResult.LOST, trial.c.outcome.is_(None))
+)  # fmt: skip
 LAST_EPOCH = select(func.coalesce(func.max(report.c.epoch), 0)).where(_of(report))
 LAST_EPOCH_OF_ATTEMPT = LAST_EPOCH.where(report.c.token == bindparam("token"))
 LAST_NUMBER = select(func.coalesce(func.max(trial.c.number), -1)).where(trial.c.sweep == bindparam("sweep"))

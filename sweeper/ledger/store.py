@@ -22,6 +22,7 @@ from sweeper.ledger.owner import SILENCE_S, Owner
 from sweeper.ledger.records import (
     AttemptResult,
     Counts,
+    Live,
     Mark,
     NewSweep,
     PastTrial,
@@ -223,11 +224,16 @@ class Ledger:
                 self._refuse_unknown(connection, name)
             return reading.sweep_record(row)
 
-    def live(self, sweep: str) -> dict[int, int]:
-        """The token of each live attempt, by the number of its trial."""
+    def live(self, sweep: str) -> dict[int, Live]:
+        """The live attempts, by the number of their trial."""
         with self._database.read() as connection:
             rows = connection.execute(sql.OPEN_TRIALS, {"sweep": sweep})
-            return {int(row.number): int(row.token) for row in rows if row.token is not None}
+            return {int(row.number): Live(int(row.token), row.worker) for row in rows if row.token is not None}
+
+    def lost(self, sweep: str) -> dict[int, int]:
+        """How many attempts each open trial lost with a worker, by number; one that went down with the driver is not the trial's fault."""
+        with self._database.read() as connection:
+            return {int(number): int(count) for number, count in connection.execute(sql.LOST_OF_OPEN, {"sweep": sweep})}
 
     def past(self, sweep: str) -> list[PastTrial]:
         """All trials with their histories: closed ones in the order of closing, then open ones by number."""

@@ -17,8 +17,11 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 1
-"""Of these tables; a ledger of a newer version is refused, not guessed at."""
+VERSION = 2
+"""Of these tables; a ledger of a newer version is refused, not guessed at; an older one is brought up to date when it is opened."""
+
+UPGRADES = {1: "ALTER TABLE attempt ADD COLUMN how TEXT"}
+"""From each earlier version to the next: what both databases do at once, whatever the table holds."""
 
 metadata = MetaData()
 
@@ -87,6 +90,7 @@ attempt = Table(
     Column("started", Double, nullable=False),
     Column("ended", Double),
     Column("result", String(16), nullable=False),
+    Column("how", Text),
     ForeignKeyConstraint(["sweep", "number"], ["trial.sweep", "trial.number"], ondelete="CASCADE"),
     UniqueConstraint("sweep", "number", "n"),
     sqlite_autoincrement=True,  # a fencing token is never given out twice, not even after its sweep was removed

@@ -40,40 +40,33 @@ class Writer:
     def __repr__(self) -> str:
         return f"Writer({self.sweep!r}, epoch={self.epoch})"
 
-    def number(self, trials: Sequence[Trial], worker: str) -> list[int]:
-        """Enter new trials and start an attempt of each; returns the attempts' tokens, in the order of ``trials``.
+    def start(self, numbers: Sequence[int], worker: str, new: Sequence[Trial] = ()) -> list[int]:
+        """Enter new trials, and start an attempt of each of these open trials, new or older ones, that has no live one.
+
+        Returns:
+            The attempts' tokens, in the order of ``numbers``.
 
         Raises:
-            StaleWriterError: also when the sweep is over.
-            ValueError: a number is taken already, or lies beyond the sweep's target.
+            StaleWriterError: also when one of the trials is closed or has a live attempt, and when the sweep is over.
+            ValueError: there is no such trial; a new one's number is taken already, or lies beyond the sweep's target.
         """
-        if not trials:
+        if not numbers and not new:
             return []
         with self._owned() as (connection, row):
             self._going(row)
-            beyond = [trial.number for trial in trials if not 0 <= trial.number < row.target]
-            if beyond:
-                raise ValueError(f"trial {beyond[0]} of sweep {self.sweep!r}, which has {row.target} trials")
             now = self._clock()
-            try:
-                connection.execute(sql.PUT_TRIAL, [self._trial(trial, now) for trial in trials])
-            except sa.exc.IntegrityError as error:
-                raise ValueError(f"sweep {self.sweep!r} has some of the trials {[trial.number for trial in trials]} already") from error
-            connection.execute(sql.PUT_TRACKED, [{"sweep": self.sweep, "number": trial.number, "epoch": 0} for trial in trials])
-            return [self._start(connection, trial.number, 1, worker, now) for trial in trials]
-
-    def start(self, number: int, worker: str) -> int:
-        """Start a new attempt of an open trial that has no live one; returns its token.
-
-        Raises:
-            StaleWriterError: also when the trial is closed or has a live attempt, and when the sweep is over.
-            ValueError: there is no such trial.
-        """
-        with self._owned() as (connection, row):
-            self._going(row)
-            self._idle(connection, number)
-            tried = connection.execute(sql.COUNT_ATTEMPTS, self._key(number)).scalar_one()
-            return self._start(connection, number, tried + 1, worker, self._clock())
+            if new:
+                self._number(connection, new, row.target, now)
+            fresh = {trial.number for trial in new}
+            older = [number for number in numbers if number not in fresh]
+            tried: dict[int, int] = {}
+            if older:
+                self._idle(connection, older)
+                tried = self._counted(connection, sql.COUNT_ATTEMPTS, older)
+            common = {"sweep": self.sweep, "worker": worker, "started": now, "result": AttemptResult.RUNNING}
+            attempts = [{**common, "number": number, "n": tried.get(number, 0) + 1} for number in numbers]
+            tokens = {number: token for token, number in connection.execute(sql.PUT_ATTEMPTS, attempts)} if attempts else {}
+            return [tokens[number] for number in numbers]
 
     def record(self, entries: Sequence[Entry]) -> None:
         """Enter reports, in order of epoch per trial, and close the trials whose verdict is a Stop.
@@ -104,6 +97,9 @@ class Writer:
                 if isinstance(entry.verdict, Stop):
                     closing[entry.token] = entry, entry.verdict
             connection.execute(self._put_report, reports)
+            hows = [{"token": entry.token, "sentence": clean(entry.report.how)} for entry in entries if entry.report.how is not None]
+            if hows:
+                connection.execute(sql.SET_HOW, hows)
             for token, (entry, stop) in closing.items():
                 report = entry.report
                 self._close(
@@ -129,21 +125,22 @@ class Writer:
             ValueError: there is no such trial.
         """
         with self._owned() as (connection, _):
-            self._idle(connection, number)
+            self._idle(connection, [number])
             self._close(connection, number, outcome, reason, epochs=self._last(connection, number))
 
-    def release(self, worker: str) -> list[int]:
-        """The worker is gone: its live attempts are lost and their trials open again; returns the trials' numbers."""
-        with self._owned() as (connection, _):
-            rows = connection.execute(sql.RUNNING_OF_WORKER, {"sweep": self.sweep, "worker": worker}).all()
-            for row in rows:
-                self._end(connection, row.number, AttemptResult.LOST)
-            return [row.number for row in rows]
+    def release(self, worker: str) -> dict[int, int]:
+        """The worker is gone: its live attempts are lost and their trials open again.
 
-    def lost_attempts(self, number: int) -> int:
-        """How many attempts of a trial were lost with their worker; one that went down with the sweep's driver is not the trial's fault."""
-        with self._database.read() as connection:
-            return int(connection.execute(sql.COUNT_LOST, self._key(number)).scalar_one())
+        Returns:
+            How many attempts each of these trials has lost by now, by number.
+        """
+        with self._owned() as (connection, _):
+            numbers = list(connection.execute(sql.RUNNING_OF_WORKER, {"sweep": self.sweep, "worker": worker}).scalars())
+            if not numbers:
+                return {}
+            for number in numbers:
+                self._end(connection, number, AttemptResult.LOST)
+            return self._counted(connection, sql.COUNT_LOST, numbers)
 
     def close_open(self, outcome: Outcome, reason: str) -> list[int]:
         """Close every open trial (a cancelled sweep); returns their numbers."""
@@ -223,18 +220,33 @@ class Writer:
             raise StaleWriterError(f"attempt {gone[0]} of sweep {self.sweep!r} is not live any more")
         return live
 
-    def _idle(self, connection: sa.Connection, number: int) -> None:
-        row = connection.execute(sql.TRIAL_STATE, self._key(number)).one_or_none()
-        if row is None:
-            raise ValueError(f"sweep {self.sweep!r} has no trial {number}")
-        if row.outcome is not None:
-            raise StaleWriterError(f"trial {number} of sweep {self.sweep!r} is {row.outcome} already")
-        if row.token is not None:
-            raise StaleWriterError(f"trial {number} of sweep {self.sweep!r} has a live attempt ({row.token})")
+    def _number(self, connection: sa.Connection, trials: Sequence[Trial], target: int, now: float) -> None:
+        beyond = [trial.number for trial in trials if not 0 <= trial.number < target]
+        if beyond:
+            raise ValueError(f"trial {beyond[0]} of sweep {self.sweep!r}, which has {target} trials")
+        try:
+            connection.execute(sql.PUT_TRIAL, [self._trial(trial, now) for trial in trials])
+        except sa.exc.IntegrityError as error:
+            raise ValueError(f"sweep {self.sweep!r} has some of the trials {[trial.number for trial in trials]} already") from error
+        connection.execute(sql.PUT_TRACKED, [{"sweep": self.sweep, "number": trial.number, "epoch": 0} for trial in trials])
 
-    def _start(self, connection: sa.Connection, number: int, n: int, worker: str, now: float) -> int:
-        values = {**self._key(number), "n": n, "worker": worker, "started": now, "result": AttemptResult.RUNNING}
-        return int(connection.execute(sql.PUT_ATTEMPT, values).scalar_one())
+    def _idle(self, connection: sa.Connection, numbers: Sequence[int]) -> None:
+        """Refuse what is not an open trial without a live attempt."""
+        rows = {row.number: row for row in connection.execute(sql.TRIAL_STATES, {"sweep": self.sweep, "numbers": numbers})}
+        for number in numbers:
+            row = rows.get(number)
+            if row is None:
+                raise ValueError(f"sweep {self.sweep!r} has no trial {number}")
+            if row.outcome is not None:
+                raise StaleWriterError(f"trial {number} of sweep {self.sweep!r} is {row.outcome} already")
+            if row.token is not None:
+                raise StaleWriterError(f"trial {number} of sweep {self.sweep!r} has a live attempt ({row.token})")
+
+    def _counted(self, connection: sa.Connection, attempts: sa.Select[Any], numbers: Sequence[int]) -> dict[int, int]:
+        """How many of these attempts each of these trials has, in the order of ``numbers``."""
+        rows = connection.execute(attempts, {"sweep": self.sweep, "numbers": numbers})
+        found = {int(number): int(count) for number, count in rows}
+        return {number: found.get(number, 0) for number in numbers}
 
     def _last(self, connection: sa.Connection, number: int, token: int | None = None) -> int:
         """The last epoch that this attempt has reported (any attempt, without a token); 0 when there is none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -39,6 +39,11 @@ def trial(number: int) -> Trial:
 def report(number: int, epoch: int, loss: float = 0.5, at: float = 100.0, ended: str | None = None) -> Report:
     """What an epoch found."""
     return Report(number, epoch, {"train_loss": loss, "val_loss": loss, "seconds": 0.25}, at, ended)
+
+
+def numbered(writer: Writer, trials: Sequence[Trial], worker: str) -> list[int]:
+    """Enter new trials and start an attempt of each; the tokens."""
+    return writer.start([trial.number for trial in trials], worker, new=trials)
 
 
 def finish(writer: Writer, number: int, token: int, losses: tuple[float, ...] = (0.5, 0.4), stop: Stop = DONE) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from sweeper.errors import InfrastructureError, InputError
 from sweeper.ledger import tables
 from sweeper.ledger.database import parse
 from sweeper.ledger.owner import Owner
+from sweeper.ledger.records import Entry
 from sweeper.ledger.store import Ledger
-from tests.ledger.fakes import claimed, new_sweep, process, trial
+from tests.ledger.fakes import claimed, new_sweep, numbered, process, report, trial
 
 SECRET = "hunter2-and-more"  # noqa: S105 - planted, to be found nowhere
 
@@ -75,6 +77,29 @@ def test_a_newer_ledger_is_refused(url: str, tmp_path: Path) -> None:
         Ledger.open(url)
 
 
+def test_an_older_ledger_is_brought_up_to_date_once(url: str, tmp_path: Path) -> None:
+    """A ledger of the first version keeps what it holds and takes what is new, also when many open it at once."""
+    ledger = Ledger.open(url)
+    writer = claimed(ledger)
+    [token] = numbered(writer, [trial(0)], "w0")
+    ledger.close()
+    with sqlite3.connect(tmp_path / "runs" / "ledger.db") as connection:
+        connection.execute("ALTER TABLE attempt DROP COLUMN how")
+        connection.execute("UPDATE ledger SET version = 1")
+    connection.close()
+    code = "import sys; from sweeper.ledger.store import Ledger; print(len(Ledger.open(sys.argv[1]).trials('mlp')), flush=True)"
+    with ExitStack() as stack:
+        children = [stack.enter_context(process(code, url)) for _ in range(4)]
+        assert [child.communicate()[0] for child in children] == ["1\n"] * 4
+    ledger = Ledger.open(url)
+    ledger.writer("mlp", writer.epoch).record([Entry(token, replace(report(0, 1), how="plain"))])
+    assert [record.how for record in ledger.trials("mlp")] == ["plain"]
+    ledger.close()
+    with sqlite3.connect(tmp_path / "runs" / "ledger.db") as connection:
+        assert connection.execute("SELECT version FROM ledger").fetchall() == [(tables.VERSION,)]
+    connection.close()
+
+
 def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
     """Pointing at MLflow's file by mistake adds no table to it."""
     file = tmp_path / "mlflow.db"
@@ -92,7 +117,7 @@ def test_a_damaged_file_is_named_with_a_way_out(url: str, tmp_path: Path) -> Non
     """Garbage in the header or in a page is told in a sentence that names the file."""
     file = tmp_path / "runs" / "ledger.db"
     ledger = Ledger.open(url)
-    claimed(ledger, target=200).number([trial(number) for number in range(200)], "w0")
+    numbered(claimed(ledger, target=200), [trial(number) for number in range(200)], "w0")
     ledger.close()
     whole = file.read_bytes()
     assert len(whole) > 50_000, "closing the last connection moves the log into the file"
@@ -178,12 +203,12 @@ def test_a_lock_held_for_a_while_is_waited_for(ledger: Ledger, monkeypatch: pyte
 def test_a_full_disk_is_told_and_loses_nothing(ledger: Ledger) -> None:
     """The transaction that did not fit is not there, everything before it is."""
     writer = claimed(ledger, target=5000)
-    writer.number([trial(0)], "w0")
+    numbered(writer, [trial(0)], "w0")
     with ledger.database.read() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 5}")
     with pytest.raises(InfrastructureError, match="the disk is full"):
-        writer.number([trial(number) for number in range(1, 5000)], "w0")
+        numbered(writer, [trial(number) for number in range(1, 5000)], "w0")
     assert ledger.counts("mlp").numbered == 1
     assert ledger.known("mlp").owner is not None
     assert ledger.known("mlp").owner.pid == Owner.here().pid  # type: ignore[union-attr]

@@ -6,17 +6,17 @@ from sweeper.ledger.invariants import check
 from sweeper.ledger.records import SweepState
 from sweeper.ledger.store import Ledger
 from sweeper.trial import Outcome, Stop
-from tests.ledger.fakes import claimed, finish, trial
+from tests.ledger.fakes import claimed, finish, numbered, trial
 
 
 def finished(ledger: Ledger) -> None:
     """A complete sweep of three trials, one of them trained twice because its worker was lost."""
     writer = claimed(ledger, target=3)
-    tokens = writer.number([trial(number) for number in range(3)], "w0")
+    tokens = numbered(writer, [trial(number) for number in range(3)], "w0")
     finish(writer, 1, tokens[1], (0.5, 0.2))
     finish(writer, 2, tokens[2], (0.9,), Stop(Outcome.PRUNED, "worse than the rung"))
     writer.release("w0")
-    finish(writer, 0, writer.start(0, "w1"), (0.4, 0.3))
+    finish(writer, 0, writer.start([0], "w1")[0], (0.4, 0.3))
     writer.set_facts(winner=1)
     writer.finish(SweepState.COMPLETE)
 
@@ -61,7 +61,7 @@ def test_damage_is_found_and_told(ledger: Ledger, damage: str, found: str) -> No
 
 def test_two_live_attempts_are_refused_by_the_database_and_found_by_the_check(ledger: Ledger) -> None:
     """Even a writer gone wrong cannot start a trial twice; where the index is gone, the check sees it."""
-    claimed(ledger).number([trial(0)], "w0")
+    numbered(claimed(ledger), [trial(0)], "w0")
     twice = "INSERT INTO attempt (sweep, number, n, worker, started, result) VALUES ('mlp', 0, 2, 'w1', 0, 'running')"
     with pytest.raises(Exception, match="UNIQUE constraint failed"), ledger.database.write() as connection:
         connection.exec_driver_sql(twice)

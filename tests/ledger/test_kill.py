@@ -11,14 +11,14 @@ from sweeper.ledger.invariants import check
 from sweeper.ledger.owner import Owner
 from sweeper.ledger.records import SweepState
 from sweeper.ledger.store import Ledger
-from tests.ledger.fakes import finish, line, new_sweep, process, trial
+from tests.ledger.fakes import finish, line, new_sweep, numbered, process, trial
 
 DRIVE = """
 import sys
 from sweeper.ledger.owner import Owner
 from sweeper.ledger.records import Entry
 from sweeper.ledger.store import Ledger
-from tests.ledger.fakes import DONE, report, trial
+from tests.ledger.fakes import DONE, numbered, report, trial
 ledger = Ledger.open(sys.argv[1])
 writer = ledger.claim("mlp", Owner.here())
 print(writer.epoch, flush=True)
@@ -27,10 +27,10 @@ next_number = ledger.counts("mlp").numbered
 while open_numbers or next_number < ledger.known("mlp").target:
     if open_numbers:
         number = open_numbers.pop()
-        token = writer.start(number, "w0")
+        token = writer.start([number], "w0")[0]
     else:
         number, next_number = next_number, next_number + 1
-        [token] = writer.number([trial(number)], "w0")
+        [token] = numbered(writer, [trial(number)], "w0")
     for epoch in (1, 2, 3):
         writer.record([Entry(token, report(number, epoch), DONE if epoch == 3 else None, (0.5, 1))])
     print("closed", number, flush=True)
@@ -75,9 +75,9 @@ def test_killed_five_times_in_a_row_the_sweep_ends_with_every_trial_once(ledger:
     assert ledger.live("mlp") == {}
     for record in ledger.trials("mlp"):
         if record.outcome is None:
-            finish(writer, record.number, writer.start(record.number, "w1"))
+            finish(writer, record.number, writer.start([record.number], "w1")[0])
     for number in range(ledger.counts("mlp").numbered, target):
-        finish(writer, number, writer.number([trial(number)], "w1")[0])
+        finish(writer, number, numbered(writer, [trial(number)], "w1")[0])
     writer.finish(SweepState.COMPLETE)
     assert check(ledger, ledger.known("mlp")) == []
     assert ledger.counts("mlp").complete == target

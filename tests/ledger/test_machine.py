@@ -62,21 +62,22 @@ class Sweeping(RuleBasedStateMachine):
         return [number for number in range(self.numbered) if number not in busy and number not in self.closed]
 
     @precondition(lambda self: self.numbered < TARGET)
-    @rule(count=st.integers(1, 3), worker=WORKERS)
-    def number(self, count: int, worker: str) -> None:
-        """New trials are handed to a worker."""
-        numbers = range(self.numbered, min(TARGET, self.numbered + count))
-        tokens = self.writer.number([trial(number) for number in numbers], worker)
+    @rule(count=st.integers(1, 3), older=st.booleans(), first=st.integers(0, 3), worker=WORKERS)
+    def number(self, count: int, older: bool, first: int, worker: str) -> None:
+        """New trials are numbered, and some of them, or also older ones that wait, are handed to a worker."""
+        new = range(self.numbered, min(TARGET, self.numbered + count))
+        numbers = [*(self.idle() if older else []), *new[:first]]
+        tokens = self.writer.start(numbers, worker, new=[trial(number) for number in new])
         assert not {*tokens} & (self.live.keys() | self.dead.keys())
         self.live.update({token: (number, 0, worker) for token, number in zip(tokens, numbers, strict=True)})
-        self.numbered = numbers.stop
+        self.numbered = new.stop
 
     @precondition(lambda self: self.idle())
     @rule(index=PICK, worker=WORKERS)
     def start(self, index: int, worker: str) -> None:
         """An open trial is handed out again."""
         number = self.idle()[index % len(self.idle())]
-        self.live[self.writer.start(number, worker)] = (number, 0, worker)
+        self.live[self.writer.start([number], worker)[0]] = (number, 0, worker)
 
     @precondition(lambda self: self.live)
     @rule(index=PICK, epochs=st.integers(1, 3), end=st.none() | ENDS)
@@ -106,7 +107,7 @@ class Sweeping(RuleBasedStateMachine):
     def release(self, worker: str) -> None:
         """A worker dies."""
         lost = {token: number for token, (number, _, of) in self.live.items() if of == worker}
-        assert self.writer.release(worker) == sorted(lost.values())
+        assert list(self.writer.release(worker)) == sorted(lost.values())
         for token in lost:
             self.kill(token)
 
@@ -141,7 +142,7 @@ class Sweeping(RuleBasedStateMachine):
         """A trial that is closed or in training is not started."""
         taken = sorted({number for number, _, _ in self.live.values()} | self.closed.keys())
         with pytest.raises(StaleWriterError):
-            self.writer.start(taken[index % len(taken)], "w9")
+            self.writer.start([taken[index % len(taken)]], "w9")
 
     @invariant()
     def the_ledger_agrees(self) -> None:

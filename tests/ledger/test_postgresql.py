@@ -20,7 +20,7 @@ from sweeper.ledger.owner import Owner
 from sweeper.ledger.records import Entry
 from sweeper.ledger.store import Ledger
 from tests.ledger import test_store, test_writer
-from tests.ledger.fakes import DONE, claimed, finish, line, new_sweep, process, report, trial
+from tests.ledger.fakes import DONE, claimed, finish, line, new_sweep, numbered, process, report, trial
 from tests.ledger.test_kill import DRIVE
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
@@ -160,7 +160,7 @@ def test_a_killed_driver_leaves_whole_transactions(url: str) -> None:
     writer = ledger.claim("mlp", Owner.here())
     open_trials = [record.number for record in ledger.trials("mlp") if record.outcome is None]
     for number in open_trials:
-        finish(writer, number, writer.start(number, "w1"))
+        finish(writer, number, writer.start([number], "w1")[0])
     assert check(ledger, ledger.known("mlp")) == []
     ledger.close()
 
@@ -169,7 +169,7 @@ def test_a_restart_of_the_server_is_waited_for(server: Server, url: str) -> None
     """Connections that broke are replaced, and a server that is away for a moment stops nobody."""
     ledger = Ledger.open(url)
     writer = claimed(ledger)
-    [token] = writer.number([trial(0)], "w0")
+    [token] = numbered(writer, [trial(0)], "w0")
     server.stop()
     starter = threading.Thread(target=lambda: (time.sleep(1.0), server.start()))
     starter.start()

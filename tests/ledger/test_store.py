@@ -11,7 +11,7 @@ from sweeper.ledger.owner import Owner
 from sweeper.ledger.records import Counts, Entry, Mark, NewSweep, SweepState, TrackedSweep
 from sweeper.ledger.store import Ledger
 from sweeper.trial import Metric, Outcome, Stop
-from tests.ledger.fakes import DONE, claimed, finish, new_sweep, report, trial
+from tests.ledger.fakes import DONE, claimed, finish, new_sweep, numbered, report, trial
 
 ELSEWHERE = replace(Owner.here(), host="elsewhere", pid=7, machine="another boot")
 
@@ -92,12 +92,12 @@ def test_an_owner_elsewhere_lives_by_its_signs(url: str) -> None:
 def test_counts_say_where_the_trials_are(ledger: Ledger) -> None:
     """Every trial is counted once, running ones also among the open."""
     writer = claimed(ledger, target=9)
-    tokens = writer.number([trial(number) for number in range(7)], "w0")
+    tokens = numbered(writer, [trial(number) for number in range(7)], "w0")
     for number, outcome in enumerate((Outcome.COMPLETE, Outcome.PRUNED, Outcome.DIVERGED, Outcome.COMPLETE)):
         finish(writer, number, tokens[number], stop=Stop(outcome, "because"))
     writer.fail(tokens[4], "boom")
     writer.release("w0")
-    writer.start(5, "w1")
+    writer.start([5], "w1")
     counts = ledger.counts("mlp")
     assert counts == Counts(open=2, running=1, complete=2, pruned=1, diverged=1, failed=1, cancelled=0, numbered=7, target=9)
     assert counts.closed == 5
@@ -109,7 +109,7 @@ def test_the_best_trial_is_complete_and_first_among_equals(ledger: Ledger, metri
     ledger.create_sweep(new_sweep(target=5, metric=metric))
     writer = ledger.claim("mlp", Owner.here())
     assert ledger.best("mlp") is None
-    tokens = writer.number([trial(number) for number in range(5)], "w0")
+    tokens = numbered(writer, [trial(number) for number in range(5)], "w0")
     for number, value in {4: 0.9, 2: 0.2, 1: 0.2, 0: 0.9}.items():
         writer.record([Entry(tokens[number], report(number, 1, value), DONE, (value, 1))])
     unbeatable = 0.0 if metric is Metric.VAL_LOSS else 1.0
@@ -122,12 +122,12 @@ def test_the_best_trial_is_complete_and_first_among_equals(ledger: Ledger, metri
 def test_the_past_is_told_in_the_order_of_closing(ledger: Ledger) -> None:
     """Closed trials first, as they were closed, then open ones by number, with the live attempt's reports only."""
     writer = claimed(ledger)
-    tokens = writer.number([trial(number) for number in range(4)], "w0")
+    tokens = numbered(writer, [trial(number) for number in range(4)], "w0")
     writer.record([Entry(tokens[number], report(number, 1)) for number in (0, 1, 2, 3)])
     finish(writer, 3, tokens[3])
     finish(writer, 1, tokens[1])
     writer.release("w0")
-    token = writer.start(2, "w1")
+    token = writer.start([2], "w1")[0]
     past = ledger.past("mlp")
     assert [(item.trial.number, item.outcome, len(item.reports)) for item in past] == [
         (3, "complete", 2),
@@ -142,7 +142,7 @@ def test_the_past_is_told_in_the_order_of_closing(ledger: Ledger) -> None:
 def test_the_tracker_sees_what_is_ahead_of_its_cursor(ledger: Ledger) -> None:
     """A trial is pending from its first report on, until its last report and its outcome are mirrored."""
     writer = claimed(ledger)
-    tokens = writer.number([trial(0), trial(1)], "w0")
+    tokens = numbered(writer, [trial(0), trial(1)], "w0")
     assert ledger.pending("mlp") == []
     writer.record([Entry(tokens[0], report(0, 1)), Entry(tokens[0], report(0, 2))])
     [pending] = ledger.pending("mlp")
@@ -163,7 +163,7 @@ def test_the_tracker_sees_what_is_ahead_of_its_cursor(ledger: Ledger) -> None:
 def test_the_mirror_can_be_built_anew(ledger: Ledger) -> None:
     """After a reset everything is pending again, without any run."""
     writer = claimed(ledger)
-    [token] = writer.number([trial(0)], "w0")
+    [token] = numbered(writer, [trial(0)], "w0")
     finish(writer, 0, token)
     ledger.mark("mlp", 0, run_id="r0", epoch=2, outcome=Outcome.COMPLETE)
     ledger.mark_sweep("mlp", run_id="parent")
@@ -178,7 +178,7 @@ def test_the_mirror_can_be_built_anew(ledger: Ledger) -> None:
 def test_removing_a_sweep_leaves_nothing(ledger: Ledger) -> None:
     """No row of any table remains, and the name is free."""
     writer = claimed(ledger)
-    [token] = writer.number([trial(0)], "w0")
+    [token] = numbered(writer, [trial(0)], "w0")
     finish(writer, 0, token)
     writer.release_owner()
     ledger.remove("mlp")
@@ -189,7 +189,7 @@ def test_removing_a_sweep_leaves_nothing(ledger: Ledger) -> None:
 def test_a_row_damaged_by_hand_is_named(ledger: Ledger) -> None:
     """Whoever edits the ledger is told which row cannot be read, not shown a traceback."""
     writer = claimed(ledger)
-    writer.number([trial(0)], "w0")
+    numbered(writer, [trial(0)], "w0")
     with ledger.database.write() as connection:
         connection.exec_driver_sql("UPDATE trial SET config = '{'")
     with pytest.raises(InfrastructureError, match="trial 0 of sweep 'mlp' is damaged"):

@@ -67,7 +67,7 @@ class Hand:
         """Number a trial and start its first attempt; returns the token."""
         resolved = self.resolved(number)
         trial = Trial(number, number, resolved.values, tree_of(resolved.config), resolved.shape)
-        return self.writer.number([trial], "worker")[0]
+        return self.writer.start([number], "worker", new=[trial])[0]
 
     def record(self, token: int, reports: Sequence[Report], outcome: Outcome | None = None, reason: str = "by hand") -> None:
         """Enter reports; with an outcome the last one closes the trial."""

@@ -138,7 +138,7 @@ def test_points_of_a_lost_attempt_do_not_stay(tmp_path: Path, store: Store, mirr
     assert mirror_of(hand).sync(hand.name, patience_s=0) == 0
     hand.writer.release("worker")
     hand.now += 100
-    token = hand.writer.start(0, "another")
+    token = hand.writer.start([0], "another")[0]
     hand.record(token, reports(0, 2, hand.now, shift=0.5), Outcome.PRUNED)
     assert mirror_of(hand).sync(hand.name) == 0
     assert [value for _, value in history(store, runs_of(hand)["again/0"], "val_loss")] == [1 / 7 + 0.5, 1 / 14 + 0.5]
@@ -153,7 +153,7 @@ def test_an_attempt_that_repeats_itself_keeps_its_run(tmp_path: Path, store: Sto
     before = runs_of(hand)["same/0"].info.run_id
     hand.writer.release("worker")
     hand.now += 100
-    hand.record(hand.writer.start(0, "another"), reports(0, 3, hand.now), Outcome.COMPLETE)
+    hand.record(hand.writer.start([0], "another")[0], reports(0, 3, hand.now), Outcome.COMPLETE)
     assert mirror_of(hand).sync(hand.name) == 0
     assert runs_of(hand)["same/0"].info.run_id == before
     assert mirror_violations(hand.ledger, *store, hand.name) == []
