@@ -11,8 +11,15 @@ from sweeper.trial import Command, Lease, Report, Trial, Verdict
 class Desk(Protocol):
     """Where workers get trials and bring results; every call is in the ledger when it returns."""
 
-    def lease(self, worker: str, lanes: int) -> Lease | None:
-        """Open trials of one shape for this worker; None when there is nothing for it to do (now)."""
+    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | None:
+        """Open trials of one shape for this worker; None when there is nothing for it to do (now).
+
+        Args:
+            worker: its name.
+            lanes: at most how many trials.
+            beside: None: a fresh lease; what the worker still seemed to hold was lost on the way to it and is released.
+                A trial that the worker trains or has just ended: further ones of its shape, beside what the worker holds.
+        """
 
     def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
         """Record reports (any number per trial, in order of epoch), with one token and one verdict per report.
@@ -33,6 +40,12 @@ class Desk(Protocol):
 
 class Train(Protocol):
     """Trains a stack of trials of one shape: yields reports, receives one command per report."""
+
+    def lanes(self, trial: Trial) -> int:
+        """How many trials of this one's shape are worth training side by side; 1: one after another is faster.
+
+        Raises what training the trial would raise.
+        """
 
     def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
         """The generator; a lane that was stopped reports no more."""

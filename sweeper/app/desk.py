@@ -12,9 +12,10 @@ from types import MappingProxyType
 
 from sweeper.config.space import Space
 from sweeper.errors import StaleWriterError
-from sweeper.ledger.records import Entry, SweepState
+from sweeper.ledger.records import Entry, Live, SweepState
 from sweeper.ledger.store import Ledger
 from sweeper.ledger.writer import Writer
+from sweeper.search.pool import Pool
 from sweeper.search.study import Study
 from sweeper.trial import Continue, Lease, Outcome, Report, Stop, Trial, Verdict
 
@@ -31,49 +32,65 @@ class LedgerDesk:
     Args:
         ledger: for reading.
         writer: of the sweep's owner.
-        study: rebuilt from the ledger.
-        unfinished: open trials; those that nobody trains are handed out before new ones.
-        live: tokens, by number, of those that a worker still trains: the desk was built again, the worker went on.
+        study: rebuilt from the ledger, as is what follows.
+        unfinished: open trials, by number.
+        live: those attempts of them that a worker still makes: the desk was built again, the worker went on.
+        lost: how many attempts of them were lost with a worker, by number.
     """
 
     def __init__(
-        self, ledger: Ledger, writer: Writer, study: Study, unfinished: Sequence[Trial] = (), live: Mapping[int, int] = MappingProxyType({})
+        self,
+        ledger: Ledger,
+        writer: Writer,
+        study: Study,
+        unfinished: Sequence[Trial] = (),
+        live: Mapping[int, Live] = MappingProxyType({}),
+        lost: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
         self._ledger = ledger
         self._writer = writer
         self._study = study
-        self._handed = {trial.number: (live[trial.number], trial) for trial in unfinished if trial.number in live}
-        self._idle = {trial.number: trial for trial in unfinished if trial.number not in live}
+        self._pool = Pool(study)
+        self._tokens = {number: attempt.token for number, attempt in live.items()}
+        for trial in unfinished:
+            if trial.number in lost:
+                self._pool.suspect(trial)
+            else:
+                self._pool.add([trial])
+            if trial.number in live:
+                self._pool.hand(live[trial.number].worker, [trial])
 
-    def lease(self, worker: str, lanes: int) -> Lease | None:
-        """Trials that lost their worker come first, then new ones; None when nothing is left or the sweep is over."""
-        # A worker holds one lease at a time: what it still seems to hold was lost on the way to it.
-        self.release(worker)
-        if not self._going():
+    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | None:
+        """What the pool chooses, recorded as started together with whatever was numbered for it; None also when the sweep is over."""
+        if beside is None:
+            # A worker that asks for a fresh lease has nothing in hand: what it still seems to hold was lost on the way to it.
+            self.release(worker)
+        trials = self._pool.choose(worker, lanes, beside) if self._going() else []
+        if not trials:
             return None
-        if self._idle:
-            number = min(self._idle)
-            token = self._writer.start(number, worker)
-            return self._lease([self._idle.pop(number)], [token])
-        trials = self._study.ask(lanes)
-        return self._lease(trials, self._writer.number(trials, worker)) if trials else None
+        tokens = self._writer.start([trial.number for trial in trials], worker, new=self._pool.new)
+        self._pool.hand(worker, trials)
+        self._tokens.update({trial.number: token for trial, token in zip(trials, tokens, strict=True)})
+        return Lease(tuple(trials), tuple(tokens), self._study.ask_at)
 
     def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
         """Judge and record; in a cancelled sweep every trial stops at its next report."""
         # A late report of a lost attempt must not reach the study: the trial's new attempt is judged there.
         for token, report in zip(tokens, reports, strict=True):
-            if self._handed.get(report.trial, (None,))[0] != token:
+            if self._tokens.get(report.trial) != token:
                 raise StaleWriterError(f"attempt {token} of trial {report.trial} is not live any more")
         going = self._going()
-        verdicts: list[Verdict] = []
-        entries = []
-        for token, report in zip(tokens, reports, strict=True):
-            verdict = self._study.report(report)
-            if not going and isinstance(verdict, Continue):
-                verdict = Stop(Outcome.CANCELLED, f"cancelled at epoch {report.epoch}")
-            verdicts.append(verdict)
-            entries.append(Entry(token, report, verdict, self._study.best_of(report.trial)))
-        self._writer.record(entries)
+        verdicts = self._study.report(reports)
+        if not going:
+            verdicts = [
+                _cancelled(report) if isinstance(verdict, Continue) else verdict for report, verdict in zip(reports, verdicts, strict=True)
+            ]
+        self._writer.record(
+            [
+                Entry(token, report, verdict, self._study.best_of(report.trial))
+                for token, report, verdict in zip(tokens, reports, verdicts, strict=True)
+            ]
+        )
         # Of several reports of one trial the first Stop counts; in a cancelled sweep each of them gets one.
         ended: dict[int, Outcome] = {}
         for report, verdict in zip(reports, verdicts, strict=True):
@@ -95,14 +112,19 @@ class LedgerDesk:
 
     def release(self, worker: str) -> None:
         """Open the worker's trials again, or fail those that have lost too many."""
-        for number in self._writer.release(worker):
+        held = self._pool.held_by(worker)
+        self._pool.dismiss(worker)
+        if not held:
+            return
+        for number, lost in self._writer.release(worker).items():
+            del self._tokens[number]
             self._study.reopen(number)
-            lost = self._writer.lost_attempts(number)
             if lost < MAX_LOST_ATTEMPTS:
-                _, self._idle[number] = self._handed.pop(number)
+                self._pool.suspect(held[number])
             else:
                 self._writer.close(number, Outcome.FAILED, f"its worker died {lost} times")
-                self._close(number, Outcome.FAILED)
+                self._pool.close(number)
+                self._study.close(number, Outcome.FAILED)
 
     def open(self) -> bool:
         """Whether any trial is still to be trained to its end."""
@@ -110,16 +132,17 @@ class LedgerDesk:
             return False
         return self._ledger.counts(self._writer.sweep).unfinished
 
-    def _lease(self, trials: Sequence[Trial], tokens: Sequence[int]) -> Lease:
-        self._handed.update({trial.number: (token, trial) for token, trial in zip(tokens, trials, strict=True)})
-        return Lease(tuple(trials), tuple(tokens), self._study.ask_at)
-
     def _close(self, number: int, outcome: Outcome) -> None:
         self._study.close(number, outcome)
-        del self._handed[number]
+        self._pool.close(number)
+        del self._tokens[number]
 
     def _going(self) -> bool:
         return self._writer.beat() is SweepState.OPEN
+
+
+def _cancelled(report: Report) -> Stop:
+    return Stop(Outcome.CANCELLED, f"cancelled at epoch {report.epoch}")
 
 
 def open_desk(ledger_url: str, sweep: str, epoch: int) -> LedgerDesk:
@@ -139,4 +162,4 @@ def open_desk(ledger_url: str, sweep: str, epoch: int) -> LedgerDesk:
     past = ledger.past(sweep)
     study = Study.restore(space, record.target, past)
     unfinished = [one.trial for one in past if one.outcome is None]
-    return LedgerDesk(ledger, ledger.writer(sweep, epoch), study, unfinished, ledger.live(sweep))
+    return LedgerDesk(ledger, ledger.writer(sweep, epoch), study, unfinished, ledger.live(sweep), ledger.lost(sweep))

@@ -11,7 +11,12 @@ from typing import Literal
 
 from sweeper.config.space import Space
 
-TRIALS_PER_SHAPE = 8  # what ``shapes: auto`` means
+EARLY_TRIALS = 64
+EARLY_SIBLINGS = 8
+SIBLINGS = 16
+"""``shapes: auto``: eight trials per shape among the first 64 trials, then sixteen: a long sweep can afford fuller stacks of lanes."""
+
+_EARLY_BLOCKS = EARLY_TRIALS // EARLY_SIBLINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class Place:
 class Blocks:
     """The fixed order of blocks; it does not depend on how many trials are asked for.
 
-    - ``auto``: eight consecutive trials share a shape.
+    - ``auto``: eight consecutive trials share a shape, from trial 64 on sixteen.
     - a number R: trial i belongs to block ``i % R``, so that exactly R shapes are drawn.
     - ``trials``: every trial draws its own shape.
 
@@ -49,10 +54,34 @@ class Blocks:
             case "trials":
                 return Place(number, number, 0)
             case "auto":
-                return Place(number, *divmod(number, TRIALS_PER_SHAPE))
+                if number < EARLY_TRIALS:
+                    return Place(number, *divmod(number, EARLY_SIBLINGS))
+                block, sibling = divmod(number - EARLY_TRIALS, SIBLINGS)
+                return Place(number, _EARLY_BLOCKS + block, sibling)
             case shapes:
                 return Place(number, number % shapes, number // shapes)
 
     def opener(self, block: int) -> int:
         """The number of the trial that draws the shape of this block."""
-        return block * TRIALS_PER_SHAPE if self._shapes == "auto" else block
+        if self._shapes != "auto":
+            return block
+        return block * EARLY_SIBLINGS if block < _EARLY_BLOCKS else EARLY_TRIALS + (block - _EARLY_BLOCKS) * SIBLINGS
+
+    def batch(self, number: int, lanes: int) -> int:
+        """How many trials, from ``number`` on, are numbered at once for a worker with so many free lanes.
+
+        As few as fill the lanes with one shape where that can be, so that a sampler that learns has seen what it can.
+
+        - ``auto``: the rest of the block.
+        - R shapes: R times the lanes.
+        - ``trials``: one; and where all trials share one block, as many as there are lanes.
+        """
+        match self._shapes:
+            case "one":
+                return lanes
+            case "trials":
+                return 1
+            case "auto":
+                return self.opener(self.place(number).block + 1) - number
+            case shapes:
+                return shapes * lanes

@@ -38,14 +38,24 @@ class Draws:
         self._seen.add(_key(trial.values))
         self._sampler.enter(trial)
 
-    def draw(self, beside: Trial | None = None) -> Trial | None:
-        """The next trial; with ``beside``, only if it has the same shape as that one (else None, and nothing changes)."""
+    def ahead(self, lanes: int) -> range:
+        """The numbers of the next batch, for a worker with so many free lanes; the sweep may end before it does."""
+        start = len(self._trials)
+        return range(start, start + self._blocks.batch(start, lanes))
+
+    def siblings(self, trial: Trial, numbers: range) -> bool:
+        """Whether a trial of these numbers will (as a rule) have the shape of this one."""
+        opener = self._trials[self._blocks.opener(trial.block)]
+        return opener.shape == trial.shape and any(self._blocks.place(number).block == trial.block for number in numbers)
+
+    def draw(self) -> Trial:
+        """The next trial.
+
+        Raises:
+            InputError: ``forbid`` leaves nothing to try.
+        """
         place = self._blocks.place(len(self._trials))
-        if beside is not None and beside.block != place.block:
-            return None
-        resolved = self._resolve(place, may_open=beside is None)
-        if resolved is None or (beside is not None and resolved.shape != beside.shape):
-            return None
+        resolved = self._resolve(place)
         trial = Trial(
             number=place.number,
             seed=self._seed(place),
@@ -61,13 +71,11 @@ class Draws:
     def _seed(self, place: Place) -> int:
         return seed(self._space.base.search.seed, "training", place.number)
 
-    def _resolve(self, place: Place, *, may_open: bool) -> Resolved | None:
+    def _resolve(self, place: Place) -> Resolved:
         if place.number == 0:
             return self._space.default(seed=self._seed(place))  # the winner is then never worse than the default config
         duplicate: Resolved | None = None
         for attempt, fixed in self._attempts(place):
-            if not may_open and not fixed and place.sibling > 0 and self._structural:
-                return None  # no new config is left under this shape; the next lease may open another
             try:
                 resolved = self._sampler.propose(place, attempt, fixed, seed=self._seed(place))
             except Forbidden:

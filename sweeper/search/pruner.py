@@ -26,17 +26,23 @@ class Pruner(Protocol):
     def ask_at(self) -> frozenset[int]:
         """The epochs at which it decides."""
 
+    def note(self, number: int, epoch: int, best: float) -> None:
+        """The trial's best value up to this epoch is known. A value noted before is replaced."""
+
     def judge(self, number: int, epoch: int, best: float) -> Verdict:
-        """Note the trial's best value up to this epoch, and say whether it goes on. A value noted before is replaced."""
+        """Whether the trial, whose best value up to this epoch was noted, goes on."""
 
     def forget(self, number: int) -> None:
-        """The trial will be trained again: its values never were."""
+        """The trial's values never were."""
 
 
 class NoPruner:
     """Every trial runs to its end."""
 
     ask_at: frozenset[int] = frozenset()
+
+    def note(self, number: int, epoch: int, best: float) -> None:
+        """There is nothing to note."""
 
     def judge(self, number: int, epoch: int, best: float) -> Verdict:  # noqa: ARG002 - the Protocol's signature
         """See ``Pruner.judge``."""
@@ -59,12 +65,16 @@ class AshaPruner:
         self._rungs = {epoch: Table(metric) for epoch in rungs(epochs, grace, reduction)}
         self.ask_at = frozenset(self._rungs)
 
-    def judge(self, number: int, epoch: int, best: float) -> Verdict:
+    def note(self, number: int, epoch: int, best: float) -> None:
+        """See ``Pruner.note``."""
+        if epoch in self._rungs:
+            self._rungs[epoch].put(number, best)
+
+    def judge(self, number: int, epoch: int, best: float) -> Verdict:  # noqa: ARG002 - the Protocol's signature
         """See ``Pruner.judge``."""
         if epoch not in self._rungs:
             return Continue(f"goes on after epoch {epoch}: no rung")
         table = self._rungs[epoch]
-        table.put(number, best)
         keep = max(1, len(table) // self._reduction)
         cutoff = table.nth(keep - 1)
         of = f"the rung's {cutoff:.4g} ({keep} of {len(table)} {'goes' if keep == 1 else 'go'} on)"
@@ -89,6 +99,11 @@ class MedianPruner:
         self._metric = metric
         self._epochs = {epoch: Table(metric) for epoch in range(grace, epochs)}
         self.ask_at = frozenset(self._epochs)
+
+    def note(self, number: int, epoch: int, best: float) -> None:
+        """See ``Pruner.note``."""
+        if epoch in self._epochs:
+            self._epochs[epoch].put(number, best)
 
     def judge(self, number: int, epoch: int, best: float) -> Verdict:
         """See ``Pruner.judge``."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sweeper.config.space import Space
-from sweeper.errors import InfrastructureError, StaleWriterError
+from sweeper.errors import InfrastructureError, InputError, StaleWriterError
 from sweeper.search.draws import Draws
 from sweeper.search.past import Past, Record, finite_points
 from sweeper.search.pruner import pruner_of
@@ -74,43 +74,64 @@ class Study:
             study._enter(trial)
         for record in past:
             for report in record.reports:
-                study.report(report)
+                study._take(report)
             if record.outcome is not None:
                 study.close(record.trial.number, record.outcome)
         return study
 
-    def ask(self, limit: int = 1) -> list[Trial]:
-        """Up to ``limit`` newly numbered trials of one shape; none when all trials of the sweep are numbered.
+    @property
+    def unnumbered(self) -> int:
+        """How many trials of the sweep have no number yet."""
+        return self._target - len(self._draws)
+
+    def ask(self, lanes: int = 1, beside: Trial | None = None) -> list[Trial]:
+        """The next batch of newly numbered trials; which and how many, ``Blocks.batch`` says.
+
+        Args:
+            lanes: of the worker they are for.
+            beside: only if some of the batch will have this trial's shape; else none, and nothing changes.
+
+        Returns:
+            Trials in order of number, of one or of several shapes; none when all trials of the sweep are numbered.
 
         Raises:
             InputError: ``forbid`` leaves nothing to try.
         """
+        numbers = self._draws.ahead(lanes)[: self.unnumbered]
+        if beside is not None and not self._draws.siblings(beside, numbers):
+            return []
         asked: list[Trial] = []
-        while len(asked) < limit and len(self._draws) < self._target:
-            trial = self._draws.draw(beside=asked[0] if asked else None)
-            if trial is None:
-                break
+        for _ in numbers:
+            try:
+                trial = self._draws.draw()
+            except InputError:
+                if asked:
+                    break  # the next ask meets it again; these can be trained
+                raise
             self._open[trial.number] = _Open(trial)
             asked.append(trial)
         return asked
 
-    def report(self, report: Report) -> Verdict:
-        """What becomes of the trial after this report; ``close`` it when the verdict is to stop.
+    def report(self, reports: Sequence[Report]) -> list[Verdict]:
+        """What becomes of the trials after these reports, of one trial in order of epoch; ``close`` those whose verdict is to stop.
+
+        All values are known before any is judged, so that of trials that come to a rung together none has the advantage of being first.
+        A trial's reports after its first Stop are dropped.
 
         Raises:
-            StaleWriterError: the trial is not open.
+            StaleWriterError: one of the trials is not open; nothing is taken of any report.
         """
-        this = self._opened(report.trial)
-        this.reports.append(report)
-        value = report.metrics[self._metric]
-        if not report.finite() or not math.isfinite(value):
-            return Stop(Outcome.DIVERGED, f"diverged at epoch {report.epoch}: {_non_finite(report, self._metric)}")
-        if this.best is None or self._metric.better(value, this.best.metrics[self._metric]):
-            this.best = report
-        verdict = self._pruner.judge(report.trial, report.epoch, this.best.metrics[self._metric])
-        if report.ended is not None:
-            return Stop(Outcome.COMPLETE, f"complete at epoch {report.epoch}: {report.ended}")
-        return verdict
+        for report in reports:
+            self._opened(report.trial)
+        best = [self._take(report) for report in reports]
+        verdicts = [self._judge(report, value) for report, value in zip(reports, best, strict=True)]
+        ends: dict[int, int] = {}
+        for report, verdict in zip(reports, verdicts, strict=True):
+            if isinstance(verdict, Stop):
+                ends.setdefault(report.trial, report.epoch)
+        for number, epoch in ends.items():
+            self._cut(number, epoch)
+        return verdicts
 
     def close(self, number: int, outcome: Outcome) -> None:
         """The trial ended: tell the sampler, and remember it if it is the best.
@@ -150,6 +171,34 @@ class Study:
         """
         best = self._opened(number).best
         return None if best is None else (best.metrics[self._metric], best.epoch)
+
+    def _take(self, report: Report) -> float | None:
+        """Note a report; its trial's best value up to it, or None when something in it is not finite."""
+        this = self._opened(report.trial)
+        this.reports.append(report)
+        if not (report.finite() and math.isfinite(report.metrics[self._metric])):
+            return None
+        if this.best is None or self._metric.better(report.metrics[self._metric], this.best.metrics[self._metric]):
+            this.best = report
+        value = this.best.metrics[self._metric]
+        self._pruner.note(report.trial, report.epoch, value)
+        return value
+
+    def _judge(self, report: Report, best: float | None) -> Verdict:
+        if best is None:
+            return Stop(Outcome.DIVERGED, f"diverged at epoch {report.epoch}: {_non_finite(report, self._metric)}")
+        if report.ended is not None:
+            return Stop(Outcome.COMPLETE, f"complete at epoch {report.epoch}: {report.ended}")
+        return self._pruner.judge(report.trial, report.epoch, best)
+
+    def _cut(self, number: int, epoch: int) -> None:
+        """The trial is over after this epoch: what it reported later never was."""
+        reports = self._opened(number).reports
+        kept = [report for report in reports if report.epoch <= epoch]
+        if len(kept) < len(reports):
+            self.reopen(number)
+            for report in kept:
+                self._take(report)
 
     def _opened(self, number: int) -> _Open:
         if number not in self._open:

@@ -12,7 +12,7 @@ from sweeper.config.space import Space
 from sweeper.ledger.owner import Owner
 from sweeper.ledger.records import NewSweep
 from sweeper.ledger.store import Ledger
-from sweeper.trial import Command, Report, Stop, Trial
+from sweeper.trial import Command, Refill, Report, Stop, Trial
 
 SPACE = """
 name: small
@@ -23,15 +23,34 @@ search: {trials: 12, sampler: random, pruner: asha, grace_epochs: 2, reduction: 
 """
 
 
-def formula(trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
-    """Losses that fall with the epoch and are best at lr 1e-2; every answer to Stop frees the lane."""
-    live = list(trials)
-    for epoch in range(1, 10):
-        reports = [Report(t.number, epoch, _metrics(t, epoch), 1.7e9 + epoch, "all 9 epochs" if epoch == 9 else None) for t in live]
-        answers = yield reports
-        live = [trial for trial, answer in zip(live, answers, strict=True) if not isinstance(answer, Stop)]
-        if not live:
-            return
+class Formula:
+    """Losses that fall with the epoch and are best at lr 1e-2.
+
+    Args:
+        lanes: how many trials are trained side by side.
+    """
+
+    def __init__(self, lanes: int = 1) -> None:
+        self._lanes = lanes
+
+    def lanes(self, trial: Trial) -> int:  # noqa: ARG002 - the Protocol's signature
+        """For every shape the same."""
+        return self._lanes
+
+    def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
+        """Each lane trains its trial from the first epoch on; a Stop frees it, a Refill puts another trial there."""
+        lanes = [(trial, 1) for trial in trials]
+        while lanes:
+            reports = [
+                Report(trial.number, epoch, _metrics(trial, epoch), 1.7e9 + epoch, "all 9 epochs" if epoch == 9 else None)
+                for trial, epoch in lanes
+            ]
+            answers = yield reports
+            lanes = [
+                (answer.trial, 1) if isinstance(answer, Refill) else (trial, epoch + 1)
+                for (trial, epoch), answer in zip(lanes, answers, strict=True)
+                if not isinstance(answer, Stop)
+            ]
 
 
 def _metrics(trial: Trial, epoch: int) -> dict[str, float]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from sweeper.errors import StaleWriterError
+from sweeper.errors import InfrastructureError, StaleWriterError
 from sweeper.ledger import invariants
 from sweeper.ledger.records import SweepState
 from sweeper.runners import local
 from sweeper.runners.session import Session
-from sweeper.trial import Continue, Outcome, Report, Stop
+from sweeper.trial import Continue, Lease, Outcome, Report, Stop
 
-from .conftest import Stage, formula
+from .conftest import Formula, Stage
 
 
 def _log(stage: Stage) -> list[tuple[Any, ...]]:
@@ -24,7 +23,7 @@ def _log(stage: Stage) -> list[tuple[Any, ...]]:
 
 def test_trains_every_trial_once(stage: Stage) -> None:
     """A sweep ends with all its trials closed, each with a sentence, some pruned at rungs."""
-    local.run(stage.desk(), formula)
+    local.run(stage.desk(), Formula())
     records = stage.ledger.trials("small")
     assert len(records) == 12
     assert {record.outcome for record in records} == {Outcome.COMPLETE, Outcome.PRUNED}
@@ -46,14 +45,14 @@ def test_reports_are_in_the_ledger_before_the_verdict_is_out(stage: Stage) -> No
 def test_an_interrupted_sweep_decides_like_an_uninterrupted_one(stage: Stage, tmp_path_factory: pytest.TempPathFactory, done: int) -> None:
     """After any number of trials a new owner goes on, and configs, outcomes and sentences are the same."""
     whole = Stage(tmp_path_factory.mktemp("whole"))
-    local.run(whole.desk(), formula)
+    local.run(whole.desk(), Formula())
     desk = stage.desk()
-    session = Session("a", desk, formula)
+    session = Session("a", desk, Formula())
     while stage.ledger.counts("small").closed < done:
         session.run(0.0)
     desk.lease("a", 1)  # in hand when the driver dies
     stage.release()
-    local.run(stage.desk(), formula)
+    local.run(stage.desk(), Formula())
     assert _log(stage) == _log(whole)
 
 
@@ -103,7 +102,7 @@ def test_a_desk_that_is_built_again_knows_who_still_trains(stage: Stage) -> None
     desk = stage.same_desk()
     other = desk.lease("b", 1)
     assert other is not None
-    assert other.trials[0].number == 1
+    assert other.trials[0].number == 8, "the first of another shape"
     report = Report(0, 9, {"train_loss": 1.0, "val_loss": 1.0}, 1.7e9, "all 9 epochs")
     assert desk.report(lease.tokens, [report]) == [Stop(Outcome.COMPLETE, "complete at epoch 9: all 9 epochs")]
 
@@ -155,12 +154,103 @@ def test_equal_failures_from_the_start_are_broken_code(stage: Stage) -> None:
     assert not desk.open()
 
 
-def test_a_lease_holds_trials_of_one_shape(staged: Callable[[str], Stage]) -> None:
-    """A worker with lanes gets siblings."""
-    from .conftest import SPACE
+def _leased(lease: Lease | None) -> list[int]:
+    """The numbers of a lease."""
+    return [] if lease is None else [trial.number for trial in lease.trials]
 
-    desk = staged(SPACE.replace("trials: 12", "trials: 40")).desk()
-    lease = desk.lease("a", 4)
+
+def test_a_worker_fills_its_lanes_with_trials_of_one_shape(stage: Stage) -> None:
+    """It takes one trial and then as many siblings as it has lanes; freed lanes are filled as long as there are some."""
+    desk = stage.desk()
+    first = desk.lease("a", 1)
+    assert first is not None
+    more = desk.lease("a", 5, first.trials[0])
+    assert more is not None
+    assert len({trial.shape for trial in (*first.trials, *more.trials)}) == 1
+    assert _leased(more) == [1, 2, 3, 4, 5]
+    desk.fail(more.tokens[0], 1, "broken")
+    assert _leased(desk.lease("a", 1, more.trials[0])) == [6]
+    assert _leased(desk.lease("a", 5, first.trials[0])) == [7]
+    assert desk.lease("a", 5, first.trials[0]) is None
+    counts = stage.ledger.counts("small")
+    assert (counts.numbered, counts.running) == (8, 7)
+
+
+def test_what_was_numbered_ahead_is_there_after_a_crash(stage: Stage) -> None:
+    """Trials that no worker had yet, and those that went down with the driver, are handed out side by side by the next owner."""
+    lease = stage.desk().lease("a", 3)
+    assert _leased(lease) == [0, 1, 2]
+    stage.release()
+    desk = stage.desk()
+    assert _leased(desk.lease("b", 8)) == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert _leased(desk.lease("c", 8)) == [8, 9], "half of the last four, for there are two workers"
+    desk.release("b")
+    assert stage.ledger.counts("small").running == 2
+
+
+def test_suspects_are_handed_out_alone(stage: Stage) -> None:
+    """Trials that were lost together are trained one by one, also by a desk that was built again, and only then new ones side by side."""
+    desk = stage.desk()
+    assert _leased(desk.lease("a", 3)) == [0, 1, 2]
+    desk.release("a")
+    alone = desk.lease("a", 8)
+    assert alone is not None
+    assert _leased(alone) == [0]
+    assert desk.lease("a", 7, alone.trials[0]) is None
+    desk = stage.same_desk()
+    assert desk.lease("a", 7, alone.trials[0]) is None
+    desk.fail(alone.tokens[0], 0, "the culprit")
+    assert desk.lease("a", 1, alone.trials[0]) is None
+    for number in (1, 2):
+        again = desk.lease("a", 8)
+        assert _leased(again) == [number]
+        assert again is not None
+        desk.report(again.tokens, [Report(number, 9, {"train_loss": 1.0, "val_loss": 1.0}, 1.7e9, "all 9 epochs")])
+    assert _leased(desk.lease("a", 8)) == [3, 4, 5, 6, 7]
+    outcomes = {record.number: record.outcome for record in stage.ledger.trials("small")}
+    assert (outcomes[0], outcomes[1], outcomes[2]) == (Outcome.FAILED, Outcome.COMPLETE, Outcome.COMPLETE)
+
+
+def test_trials_that_come_to_a_rung_together_are_judged_together(stage: Stage) -> None:
+    """The first in the call has no advantage, and what happened is in the ledger in one piece: verdicts, and how each is trained."""
+    desk = stage.desk()
+    lease = desk.lease("a", 3)
     assert lease is not None
-    assert len(lease.trials) == 4
-    assert len({trial.shape for trial in lease.trials}) == 1
+    reports = [Report(n, 2, {"train_loss": 1.0, "val_loss": 3.0 - n}, 1.7e9, how="stacked: 3 lanes" if n else None) for n in range(3)]
+    verdicts = desk.report(lease.tokens, reports)
+    assert [isinstance(verdict, Stop) for verdict in verdicts] == [True, True, False]
+    assert verdicts[0].sentence == "pruned at epoch 2: val_loss 3 is worse than the rung's 1 (1 of 3 goes on)"
+    records = stage.ledger.trials("small")
+    assert [record.outcome for record in records[:3]] == [Outcome.PRUNED, Outcome.PRUNED, None]
+    assert [record.how for record in records[:3]] == [None, "stacked: 3 lanes", "stacked: 3 lanes"]
+
+
+def test_what_could_not_be_recorded_is_recorded_with_the_next_lease(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that fails once while trials are numbered leaves no gap."""
+    desk = stage.desk()
+
+    def full(*_arguments: object, **_more: object) -> None:
+        raise InfrastructureError("the disk is full")
+
+    with monkeypatch.context() as failing:
+        failing.setattr("sweeper.ledger.writer.Writer.start", full)
+        with pytest.raises(InfrastructureError):
+            desk.lease("a", 4)
+    assert _leased(desk.lease("a", 4)) == [0, 1, 2, 3]
+    assert [record.number for record in stage.ledger.trials("small")] == list(range(8))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_lanes_change_neither_configs_nor_counts(stage: Stage, tmp_path_factory: pytest.TempPathFactory, workers: int) -> None:
+    """With five lanes per worker every trial is trained once, and is the one that it is with one lane."""
+    one = Stage(tmp_path_factory.mktemp("one"))
+    local.run(one.desk(), Formula())
+    desk = stage.desk()
+    sessions = [Session(f"w{worker}", desk, Formula(lanes=5)) for worker in range(workers)]
+    while sum(session.run(0.0) for session in sessions):
+        pass
+    records = stage.ledger.trials("small")
+    assert [record.trial for record in records] == [record.trial for record in one.ledger.trials("small")]
+    assert {record.outcome for record in records} == {Outcome.COMPLETE, Outcome.PRUNED}
+    assert invariants.check(stage.ledger, stage.ledger.known("small")) == []
+    assert not desk.open()

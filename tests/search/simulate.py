@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from sweeper.config.space import Space
 from sweeper.search.past import Past
+from sweeper.search.pool import Pool
 from sweeper.search.study import Study
 from sweeper.trial import Outcome, Report, Stop, Trial, Verdict
 
@@ -50,26 +51,38 @@ def report(trial: Trial, epoch: int, value: float, *, ended: str | None = None, 
     return Report(trial.number, epoch, {"train_loss": 1.0, "val_loss": value, **more}, at=float(epoch), ended=ended)
 
 
+def tell(study: Study, report: Report) -> Verdict:
+    """The verdict on one report that comes alone."""
+    [verdict] = study.report([report])
+    return verdict
+
+
 def follow(study: Study, trial: Trial, curve: Curve, epochs: int = EPOCHS) -> tuple[list[Report], Verdict]:
     """Train one trial until the study stops it, and close it."""
     reports: list[Report] = []
     while True:
         epoch = len(reports) + 1
         reports.append(report(trial, epoch, curve(trial, epoch), ended=f"all {epochs} epochs" if epoch == epochs else None))
-        verdict = study.report(reports[-1])
+        verdict = tell(study, reports[-1])
         if isinstance(verdict, Stop):
             study.close(trial.number, verdict.outcome)
             return reports, verdict
 
 
 def search(study: Study, curve: Curve, *, workers: int = 1, lanes: int = 1, epochs: int = EPOCHS) -> list[Past]:
-    """Train everything with so many workers; an epoch takes a time that differs by trial. Trials in the order of closing."""
+    """Train everything with so many workers; an epoch takes a time that differs by trial. Trials in the order of closing.
+
+    Free lanes are filled with trials of the worker's shape; a worker whose lanes are all free takes another shape.
+    """
+    pool = Pool(study)
     queue: list[tuple[float, int, int]] = []  # (time, worker, trial number)
     live: dict[int, tuple[Trial, list[Report]]] = {}
     past: list[Past] = []
 
-    def lease(time: float, worker: int) -> None:
-        for trial in study.ask(lanes):
+    def lease(time: float, worker: int, lanes: int, beside: Trial | None = None) -> None:
+        trials = pool.choose(str(worker), lanes, beside)
+        pool.hand(str(worker), trials)
+        for trial in trials:
             live[trial.number] = (trial, [])
             heapq.heappush(queue, (time + pace(trial), worker, trial.number))
 
@@ -77,26 +90,28 @@ def search(study: Study, curve: Curve, *, workers: int = 1, lanes: int = 1, epoc
         return 1 + trial.seed % 97 / 50
 
     for worker in range(workers):
-        lease(0.0, worker)
+        lease(0.0, worker, lanes)
     while queue:
         time, worker, number = heapq.heappop(queue)
         trial, reports = live[number]
         epoch = len(reports) + 1
         reports.append(report(trial, epoch, curve(trial, epoch), ended=f"all {epochs} epochs" if epoch == epochs else None))
-        verdict = study.report(reports[-1])
+        verdict = tell(study, reports[-1])
         if not isinstance(verdict, Stop):
             heapq.heappush(queue, (time + pace(trial), worker, number))
             continue
         study.close(number, verdict.outcome)
+        pool.close(number)
         past.append(Past(trial, tuple(reports), verdict.outcome))
+        lease(time, worker, 1, trial)
         if not any(waiting[1] == worker for waiting in queue):
-            lease(time, worker)
+            lease(time, worker, lanes)
     return past
 
 
 def all_trials(study: Study, limits: Iterable[int] = ()) -> list[Trial]:
-    """Ask until nothing is left, with these limits first."""
-    asked = [trial for limit in limits for trial in study.ask(limit)]
+    """Ask until nothing is left, for these numbers of lanes first."""
+    asked = [trial for lanes in limits for trial in study.ask(lanes)]
     while more := study.ask(4):
         asked += more
     return asked

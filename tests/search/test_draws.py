@@ -23,7 +23,7 @@ def configs(trials: list[Trial]) -> set[str]:
 def test_the_first_trial_is_the_default_config(sampler: str) -> None:
     """Trial 0 is the default config, so that the winner is never worse than it."""
     found = space(sampler=sampler)
-    (first,) = Study(found, 8).ask()
+    first, *_ = Study(found, 8).ask()
     assert first.values == found.default(seed=first.seed).values
     assert first.config["training"]["seed"] == first.seed
 
@@ -67,22 +67,21 @@ forbid:
 
 
 def test_rules_that_leave_nothing_but_the_default_are_told() -> None:
-    """When the rules leave (nearly) nothing to draw, the error names ``forbid``."""
+    """When the rules leave (nearly) nothing to draw, the error names ``forbid``, after the trials that could be drawn."""
     rules = "forbid: [{optimizer.lr: {'>': 1.0001e-3}}, {optimizer.lr: {'<': 0.9999e-3}}]\n"
-    text = "name: a\noptimizer: {name: adamw, lr: {log: [1e-9, 1e9], default: 1e-3}}\n"
+    text = "name: a\nmodel: {width: {choice: [32, 64]}}\noptimizer: {name: adamw, lr: {log: [1e-9, 1e9], default: 1e-3}}\n"
     study = Study(space(text + rules, sampler="random"), 8)
-    study.ask()
+    assert [trial.number for trial in study.ask()] == [0]
     with pytest.raises(InputError, match="forbid"):
         study.ask()
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-def test_a_lease_ends_where_its_shape_has_no_new_config(sampler: str) -> None:
-    """Siblings that find nothing new under their shape open another one, in a lease of their own."""
+def test_a_shape_without_new_configs_gives_way_to_another(sampler: str) -> None:
+    """Siblings that find nothing new under their shape have another one, in the same batch."""
     text = "name: a\nmodel: {width: {int: [1, 500]}, dropout: {choice: [0.0, 0.1]}}\n"
-    study = Study(space(text, sampler=sampler), 16)
-    leases = []
-    while lease := study.ask(8):
-        leases.append(lease)
-        assert len({trial.shape for trial in lease}) == 1
-    assert len(configs([trial for lease in leases for trial in lease])) == 16
+    batch = Study(space(text, sampler=sampler), 16).ask()
+    assert [trial.number for trial in batch] == list(range(8))
+    assert len({trial.shape for trial in batch[:2]}) == 1
+    assert len({trial.shape for trial in batch}) == 7
+    assert len(configs(batch)) == 8

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from sweeper.config.space import Space
 from sweeper.search.keyed import unit
-from sweeper.search.pruner import AshaPruner, MedianPruner, NoPruner, Table, grace_of, pruner_of, rungs
-from sweeper.trial import Continue, Metric, Outcome, Stop
+from sweeper.search.pruner import AshaPruner, MedianPruner, NoPruner, Pruner, Table, grace_of, pruner_of, rungs
+from sweeper.trial import Continue, Metric, Outcome, Stop, Verdict
 from tests.search.simulate import space
 
 
@@ -26,6 +26,12 @@ class Counted(float):
 
     def __rmul__(self, other: float) -> Counted:
         return Counted(other * float(self))
+
+
+def arrive(pruner: Pruner, number: int, epoch: int, best: float) -> Verdict:
+    """A trial comes to an epoch alone, and is judged."""
+    pruner.note(number, epoch, best)
+    return pruner.judge(number, epoch, best)
 
 
 def test_rungs_are_powers_of_the_reduction() -> None:
@@ -57,25 +63,37 @@ def test_asha_says_why() -> None:
     """The sentences name the epoch, the value, the cutoff and how many go on."""
     pruner = AshaPruner(Metric.VAL_LOSS, 30, 2, 3)
     for number in range(8):
-        pruner.judge(number, 6, 0.3 + number / 100)
-    assert pruner.judge(8, 6, 0.41) == Stop(Outcome.PRUNED, "pruned at epoch 6: val_loss 0.41 is worse than the rung's 0.32 (3 of 9 go on)")
-    assert pruner.judge(9, 6, 0.31) == Continue("goes on at epoch 6: val_loss 0.31 is not worse than the rung's 0.31 (3 of 10 go on)")
-    assert isinstance(pruner.judge(8, 7, 9.9), Continue)
+        arrive(pruner, number, 6, 0.3 + number / 100)
+    assert arrive(pruner, 8, 6, 0.41) == Stop(
+        Outcome.PRUNED, "pruned at epoch 6: val_loss 0.41 is worse than the rung's 0.32 (3 of 9 go on)"
+    )
+    assert arrive(pruner, 9, 6, 0.31) == Continue("goes on at epoch 6: val_loss 0.31 is not worse than the rung's 0.31 (3 of 10 go on)")
+    assert isinstance(arrive(pruner, 8, 7, 9.9), Continue)
+
+
+@pytest.mark.parametrize("pruner", [AshaPruner(Metric.VAL_LOSS, 30, 2, 3), MedianPruner(Metric.VAL_LOSS, 30, 2)])
+def test_trials_that_come_together_are_judged_by_all_values(pruner: Pruner) -> None:
+    """Of nine that come to a rung at once, the worst is pruned although it was named first."""
+    for number in range(9):
+        pruner.note(number, 2, 1.0 - number / 10)
+    verdicts = [pruner.judge(number, 2, 1.0 - number / 10) for number in range(9)]
+    kept = [number for number, verdict in enumerate(verdicts) if isinstance(verdict, Continue)]
+    assert kept == ([6, 7, 8] if isinstance(pruner, AshaPruner) else [4, 5, 6, 7, 8])
 
 
 def test_asha_works_upwards_for_scores() -> None:
     """For a metric that is maximized the larger values go on."""
     pruner = AshaPruner(Metric.VAL_ACCURACY, 30, 2, 3)
-    assert isinstance(pruner.judge(0, 2, 0.5), Continue)
-    assert isinstance(pruner.judge(1, 2, 0.4), Stop)
-    assert isinstance(pruner.judge(2, 2, 0.6), Continue)
+    assert isinstance(arrive(pruner, 0, 2, 0.5), Continue)
+    assert isinstance(arrive(pruner, 1, 2, 0.4), Stop)
+    assert isinstance(arrive(pruner, 2, 2, 0.6), Continue)
 
 
 @pytest.mark.parametrize("reduction", [2, 3, 5])
 def test_asha_keeps_about_one_in_reduction(reduction: int) -> None:
     """Of 600 trials in random order about 1/reduction pass the rung."""
     pruner = AshaPruner(Metric.VAL_LOSS, 30, 2, reduction)
-    kept = sum(isinstance(pruner.judge(number, 2, unit(number)), Continue) for number in range(600))
+    kept = sum(isinstance(arrive(pruner, number, 2, unit(number)), Continue) for number in range(600))
     assert kept / 600 == pytest.approx(1 / reduction, abs=0.06)
 
 
@@ -97,19 +115,19 @@ def test_the_median_rule_waits_for_five_others() -> None:
     """The sixth trial at an epoch is the first that may be pruned, and only when worse than the others' median."""
     pruner = MedianPruner(Metric.VAL_LOSS, 30, 2)
     for number in range(5):
-        assert isinstance(pruner.judge(number, 4, 1.0 + number), Continue)
-    assert pruner.judge(5, 4, 3.5) == Stop(Outcome.PRUNED, "pruned at epoch 4: val_loss 3.5 is worse than the median 3 of 5 trials")
-    assert isinstance(pruner.judge(6, 4, 2.5), Continue)
-    assert isinstance(pruner.judge(7, 1, 99.0), Continue)
+        assert isinstance(arrive(pruner, number, 4, 1.0 + number), Continue)
+    assert arrive(pruner, 5, 4, 3.5) == Stop(Outcome.PRUNED, "pruned at epoch 4: val_loss 3.5 is worse than the median 3 of 5 trials")
+    assert isinstance(arrive(pruner, 6, 4, 2.5), Continue)
+    assert isinstance(arrive(pruner, 7, 1, 99.0), Continue)
     assert pruner.ask_at == frozenset(range(2, 30))
 
 
 @pytest.mark.parametrize("pruner", [AshaPruner(Metric.VAL_LOSS, 30, 2, 3), MedianPruner(Metric.VAL_LOSS, 30, 2)])
 def test_a_forgotten_trial_leaves_no_trace(pruner: AshaPruner | MedianPruner) -> None:
     """After forgetting, the others are judged as if the trial had never been there."""
-    pruner.judge(0, 2, -1e9)
+    arrive(pruner, 0, 2, -1e9)
     pruner.forget(0)
-    assert isinstance(pruner.judge(1, 2, 0.5), Continue)
+    assert isinstance(arrive(pruner, 1, 2, 0.5), Continue)
 
 
 def test_asha_costs_the_same_whatever_the_number_of_trials() -> None:
@@ -118,7 +136,7 @@ def test_asha_costs_the_same_whatever_the_number_of_trials() -> None:
     def costs(pruner: AshaPruner) -> Iterator[int]:
         for number in range(4000):
             Counted.comparisons = 0
-            pruner.judge(number, 2, Counted(unit(number)))
+            arrive(pruner, number, 2, Counted(unit(number)))
             yield Counted.comparisons
 
     assert max(costs(AshaPruner(Metric.VAL_LOSS, 30, 2, 3))) <= 16

@@ -16,7 +16,10 @@ from tests.search.simulate import EPOCHS, report, space
 
 TRIALS = 30
 SPACES = {
-    (sampler, pruner): space(sampler=sampler, pruner=pruner) for sampler in ("random", "tpe") for pruner in ("asha", "median", "none")
+    (sampler, pruner, shapes): space(sampler=sampler, pruner=pruner, shapes=shapes)
+    for sampler in ("random", "tpe")
+    for pruner in ("asha", "median", "none")
+    for shapes in ("auto", "3", "trials")
 }
 
 
@@ -26,7 +29,7 @@ class Restart(RuleBasedStateMachine):
     space: Space
 
     @initialize(kind=st.sampled_from(sorted(SPACES)))
-    def start(self, kind: tuple[str, str]) -> None:
+    def start(self, kind: tuple[str, str, str]) -> None:
         """Both are new."""
         self.space = SPACES[kind]
         self.lived = Study(self.space, TRIALS)
@@ -34,31 +37,41 @@ class Restart(RuleBasedStateMachine):
         self.live: dict[int, tuple[Trial, list[Report]]] = {}
         self.closed: list[Past] = []
 
-    @rule(limit=st.integers(1, 4))
-    def ask(self, limit: int) -> None:
-        """Both number the same trials."""
-        trials = self.lived.ask(limit)
-        assert self.restored.ask(limit) == trials
+    @rule(data=st.data(), lanes=st.integers(1, 4))
+    def ask(self, data: st.DataObject, lanes: int) -> None:
+        """Both number the same trials, which wait until they are trained; also those beside a trial that is open."""
+        beside = data.draw(st.sampled_from([None, *(trial for trial, _ in self.live.values())]))
+        trials = self.lived.ask(lanes, beside)
+        assert self.restored.ask(lanes, beside) == trials
         self.live.update({trial.number: (trial, []) for trial in trials})
 
     @precondition(lambda self: self.live)
-    @rule(
-        data=st.data(),
-        values=st.lists(st.floats(0, 9), min_size=1, max_size=EPOCHS),
-        broken=st.sampled_from([None] * 9 + [math.nan, math.inf]),
-    )
-    def train(self, data: st.DataObject, values: list[float], broken: float | None) -> None:
-        """Both give the same verdicts on some epochs of one trial, and close it when they say so."""
-        number = data.draw(st.sampled_from(sorted(self.live)))
-        trial, reports = self.live[number]
-        for value in values if broken is None else [*values[:-1], broken]:
-            epoch = len(reports) + 1
-            reports.append(report(trial, epoch, value, ended="all" if epoch == EPOCHS else None))
-            verdict = self.lived.report(reports[-1])
-            assert self.restored.report(reports[-1]) == verdict
-            if isinstance(verdict, Stop):
-                self.close(number, verdict.outcome)
-                return
+    @rule(data=st.data(), lanes=st.integers(1, 5), broken=st.sampled_from([None] * 9 + [math.nan, math.inf]))
+    def train(self, data: st.DataObject, lanes: int, broken: float | None) -> None:
+        """Both give the same verdicts on epochs of some trials that come in one call, in any interleaving, and close those they stop."""
+        numbers = data.draw(st.permutations(sorted(self.live)))[:lanes]
+        coming: dict[int, list[Report]] = {}
+        for number in numbers:
+            trial, reports = self.live[number]
+            for value in data.draw(st.lists(st.floats(0, 9), min_size=1, max_size=EPOCHS)):
+                epoch = len(reports) + len(coming.setdefault(number, [])) + 1
+                if epoch <= EPOCHS:
+                    coming[number].append(report(trial, epoch, value, ended="all" if epoch == EPOCHS else None))
+        if broken is not None and coming[numbers[0]]:
+            coming[numbers[0]][-1] = report(self.live[numbers[0]][0], coming[numbers[0]][-1].epoch, broken)
+        order = data.draw(st.permutations([number for number, reports in coming.items() for _ in reports]))
+        queues = {number: iter(reports) for number, reports in coming.items()}
+        call = [next(queues[number]) for number in order]
+        verdicts = self.lived.report(call)
+        assert self.restored.report(call) == verdicts
+        ended: dict[int, Outcome] = {}
+        for item, verdict in zip(call, verdicts, strict=True):
+            if item.trial not in ended:
+                self.live[item.trial][1].append(item)
+                if isinstance(verdict, Stop):
+                    ended[item.trial] = verdict.outcome
+        for number, outcome in ended.items():
+            self.close(number, outcome)
 
     @precondition(lambda self: self.live)
     @rule(data=st.data(), outcome=st.sampled_from([Outcome.FAILED, Outcome.CANCELLED]))
@@ -100,19 +113,19 @@ TestRestart.settings = settings(max_examples=40, stateful_step_count=40, deadlin
 
 def test_a_long_tpe_search_goes_on_as_if_never_interrupted() -> None:
     """Past its random start, TPE proposes the same to both, also while siblings are open."""
-    found = SPACES[("tpe", "asha")]
-    lived = Study(found, 60)
+    found = SPACES[("tpe", "asha", "auto")]
+    lived = Study(found, 100)
     closed: list[Past] = []
     still: list[Past] = []
-    while len(closed) < 40:
+    while len(closed) < 60:
         for trial in lived.ask(3):
             value = (math.log10(trial.config["optimizer"]["lr"]) + 3) ** 2
             reports = (report(trial, 1, value, ended="all" if trial.number % 4 else None),)
-            lived.report(reports[0])
+            lived.report(reports)
             if trial.number % 4:
                 lived.close(trial.number, Outcome.COMPLETE)
                 closed.append(Past(trial, reports, Outcome.COMPLETE))
             else:
                 still.append(Past(trial, reports, None))
-    restored = Study.restore(found, 60, [*closed[::-1], *still])
+    restored = Study.restore(found, 100, [*closed[::-1], *still])
     assert [restored.ask(2) for _ in range(5)] == [lived.ask(2) for _ in range(5)]

@@ -12,7 +12,7 @@ from sweeper.errors import InfrastructureError, StaleWriterError
 from sweeper.search.past import Past
 from sweeper.search.study import Study
 from sweeper.trial import Continue, Outcome, Stop
-from tests.search.simulate import EPOCHS, all_trials, falling, follow, outcomes, peak_lr, report, search, space
+from tests.search.simulate import EPOCHS, all_trials, falling, follow, outcomes, peak_lr, report, search, space, tell
 
 SAMPLERS = ["random", "tpe"]
 PRUNERS = ["asha", "median", "none"]
@@ -73,9 +73,9 @@ def test_divergence_names_what_broke() -> None:
     """The sentence names the epoch and the metric that is not finite; a training loss counts as well."""
     study = Study(space(sampler="random"), 3)
     first, second, third = study.ask(3)
-    assert study.report(report(first, 3, math.nan)) == Stop(Outcome.DIVERGED, "diverged at epoch 3: val_loss is nan")
-    assert study.report(report(second, 1, 0.5, train_loss=math.inf)) == Stop(Outcome.DIVERGED, "diverged at epoch 1: train_loss is inf")
-    assert study.report(report(third, 20, math.inf, ended="all 20 epochs")) == Stop(
+    assert tell(study, report(first, 3, math.nan)) == Stop(Outcome.DIVERGED, "diverged at epoch 3: val_loss is nan")
+    assert tell(study, report(second, 1, 0.5, train_loss=math.inf)) == Stop(Outcome.DIVERGED, "diverged at epoch 1: train_loss is inf")
+    assert tell(study, report(third, 20, math.inf, ended="all 20 epochs")) == Stop(
         Outcome.DIVERGED, "diverged at epoch 20: val_loss is inf"
     )
 
@@ -84,8 +84,8 @@ def test_training_that_ended_by_itself_is_complete() -> None:
     """A report that says ``ended`` completes the trial, also where the pruner would have stopped it."""
     study = Study(space(sampler="random"), 2)
     first, second = study.ask(2)
-    assert isinstance(study.report(report(first, 2, 0.1)), Continue)
-    verdict = study.report(report(second, 2, 0.9, ended="no improvement since epoch 1"))
+    assert isinstance(tell(study, report(first, 2, 0.1)), Continue)
+    verdict = tell(study, report(second, 2, 0.9, ended="no improvement since epoch 1"))
     assert verdict == Stop(Outcome.COMPLETE, "complete at epoch 2: no improvement since epoch 1")
 
 
@@ -104,7 +104,7 @@ def test_best_goes_by_the_best_epoch() -> None:
     trials = study.ask(3)
     for trial, values in zip(reversed(trials), ([0.5, 0.4, 0.45], [0.3, 0.2, 0.9], [0.7, 0.9, 0.2]), strict=True):
         for epoch, value in enumerate(values, start=1):
-            study.report(report(trial, epoch, value, ended="all" if epoch == 3 else None))
+            tell(study, report(trial, epoch, value, ended="all" if epoch == 3 else None))
         assert study.best_of(trial.number) == (min(values), values.index(min(values)) + 1)
         study.close(trial.number, Outcome.COMPLETE)
     best = study.best()
@@ -116,7 +116,7 @@ def test_only_complete_trials_can_be_best() -> None:
     """Failed, cancelled and pruned trials are never best, however low they were."""
     study = Study(space(sampler="random", pruner="none"), 4)
     for trial, outcome in zip(study.ask(4), (Outcome.FAILED, Outcome.CANCELLED, Outcome.PRUNED, Outcome.DIVERGED), strict=True):
-        study.report(report(trial, 1, -100.0))
+        tell(study, report(trial, 1, -100.0))
         study.close(trial.number, outcome)
     assert study.best() is None
 
@@ -125,31 +125,31 @@ def test_a_lost_attempt_leaves_no_trace() -> None:
     """After reopening, the trial's earlier reports count neither for others nor for itself."""
     study = Study(space(sampler="random"), 2)
     first, second = study.ask(2)
-    study.report(report(first, 1, 0.01))
-    study.report(report(first, 2, 0.01))
+    tell(study, report(first, 1, 0.01))
+    tell(study, report(first, 2, 0.01))
     study.reopen(first.number)
     assert study.best_of(first.number) is None
-    assert isinstance(study.report(report(second, 2, 0.5)), Continue)
-    assert isinstance(study.report(report(first, 2, 0.6)), Stop)
+    assert isinstance(tell(study, report(second, 2, 0.5)), Continue)
+    assert isinstance(tell(study, report(first, 2, 0.6)), Stop)
 
 
 def test_a_report_twice_is_a_report_once() -> None:
     """A report that arrives again gets the same verdict and changes nothing for others."""
     study = Study(space(sampler="random"), 3)
     first, second, third = study.ask(3)
-    study.report(report(first, 2, 0.5))
-    assert study.report(report(second, 2, 0.4)) == study.report(report(second, 2, 0.4))
-    assert isinstance(study.report(report(third, 2, 0.45)), Stop)
+    tell(study, report(first, 2, 0.5))
+    assert tell(study, report(second, 2, 0.4)) == tell(study, report(second, 2, 0.4))
+    assert isinstance(tell(study, report(third, 2, 0.45)), Stop)
 
 
 @each_sampler
 def test_closed_trials_take_no_more_reports(sampler: str) -> None:
     """Reports, closes and reopens of a trial that is not open are refused."""
-    study = Study(space(sampler=sampler), 2)
+    study = Study(space(sampler=sampler, shapes="trials"), 2)
     (trial,) = study.ask()
     follow(study, trial, falling)
     for late in (
-        lambda: study.report(report(trial, 1, 0.5)),
+        lambda: tell(study, report(trial, 1, 0.5)),
         lambda: study.close(trial.number, Outcome.FAILED),
         lambda: study.reopen(trial.number),
         lambda: study.best_of(1),
@@ -176,11 +176,11 @@ def test_a_gap_in_the_record_is_refused() -> None:
 
 def test_a_score_is_searched_upwards() -> None:
     """With an accuracy as metric the highest complete trial is best."""
-    study = Study(space(sampler="tpe", metric="val_accuracy"), 24)
+    study = Study(space(sampler="tpe", metric="val_accuracy", shapes="trials"), 24)
     while trials := study.ask():
         for epoch in range(1, EPOCHS + 1):
             score = 1 - abs(math.log10(peak_lr(trials[0])) + 2) / 10
-            verdict = study.report(report(trials[0], epoch, 1.0, val_accuracy=score, ended="all" if epoch == EPOCHS else None))
+            verdict = tell(study, report(trials[0], epoch, 1.0, val_accuracy=score, ended="all" if epoch == EPOCHS else None))
             if isinstance(verdict, Stop):
                 study.close(trials[0].number, verdict.outcome)
                 break

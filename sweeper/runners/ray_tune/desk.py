@@ -8,7 +8,7 @@ from typing import Any
 import ray
 
 from sweeper.errors import InfrastructureError
-from sweeper.trial import Lease, Report, Verdict
+from sweeper.trial import Lease, Report, Trial, Verdict
 
 
 class RemoteDesk:
@@ -21,9 +21,9 @@ class RemoteDesk:
     def __init__(self, actor: Any) -> None:
         self._actor = actor
 
-    def lease(self, worker: str, lanes: int) -> Lease | None:
+    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | None:
         """As ``Desk.lease``."""
-        answer: Lease | None = _answer(self._actor.lease.remote(worker, lanes))
+        answer: Lease | None = _answer(self._actor.lease.remote(worker, lanes, beside))
         return answer
 
     def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from sweeper.ports import Desk
-from sweeper.trial import Lease, Report, Verdict
+from sweeper.trial import Lease, Report, Trial, Verdict
 
 
 class DeskServer:
@@ -22,9 +22,9 @@ class DeskServer:
         self._desk: Desk | None = None
         self._recorded = 0
 
-    def lease(self, worker: str, lanes: int) -> Lease | None:
+    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | None:
         """As ``Desk.lease``."""
-        return self._built().lease(worker, lanes)
+        return self._built().lease(worker, lanes, beside)
 
     def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
         """As ``Desk.report``."""
