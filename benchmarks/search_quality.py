@@ -37,9 +37,9 @@ SLOW = ("ray", "product")
 SLOW_TASK, SLOW_SEEDS = "digits", 3
 HOW = """Seconds count from the first training step to the first report within 1% of the reference's best. *Times faster*: the reference's
 time by the arm's, median over pairs of task and seed, with a 95% bootstrap interval; a search that spent all its trials in vain counts as
-0, one that was given up as if it had reached it then. *Complete*: times faster until the trial that reached it had ended. *With start-
-up*: times faster from the arm's start. The first three arms import and load data in fresh processes, without Ray or MLflow; the last two
-are measured as commands. *Trials* and *epochs*: medians of what was trained until it was reached, or in vain."""
+0, one that was given up as if it had reached it then. *Complete*: times faster until the trial that reached it had ended. *With
+start-up*: times faster from the arm's start. The first three arms import and load data in fresh processes, without Ray or MLflow; the
+last two are measured as commands. *Trials* and *epochs*: medians of what was trained until it was reached, or in vain."""
 
 
 def search(runs: Runs, tasks: Sequence[str], seeds: Sequence[int], arms: Sequence[str]) -> dict[tuple[str, int], dict[str, Trace]]:
