@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Literal
 
 import torch
@@ -27,10 +27,17 @@ MOST_LANES = {"cpu": 16, "cuda": 64}
 ENOUGH = 1.1
 """More lanes are taken only while each trial's step gets faster by this factor."""
 
+FULL = 100e6
+"""Floating-point operations of a step beyond which a model leaves a CPU core no idle moment: there lanes gain nothing
+(``benchmarks/lanes.py``)."""
+
 WORTH_IT = 1.2
 """Mapped models are stacked only if that is so much faster than one after another."""
 
-WARM_UP, TIMED = 2, 4
+PATIENCE = 2
+"""Doublings without a gain before the search for more lanes ends: one may have been disturbed."""
+
+WARM_UP, TIMED = 2, 5
 """Steps."""
 
 SAME = 1e-3
@@ -105,6 +112,9 @@ def for_shape(trial: Trial, data: Resident) -> Choice:
     found = _fit(trial, data)
     if isinstance(found, str):
         return Choice("plain", 1, f"plain: {found}")
+    if config.training.engine == "auto" and data.device.type == "cpu" and (work := _work(trial, data)) > FULL:
+        # No matter of time, or the engine, and with it the last bits, would depend on what else the machine does.
+        return Choice("plain", 1, f"plain: a step of one model is work enough for a core ({work / 1e6:.0f} MFLOP)")
     where = f"measured on {data.device.type}"
     if config.training.engine == "auto" and data.device.type == "cpu" and not found.layered:
         return Choice(
@@ -144,34 +154,44 @@ def _probe(trial: Trial, data: Resident) -> str | None:
     return None
 
 
+def _work(trial: Trial, data: Resident) -> float:
+    """About how many floating-point operations a step of one layered model takes."""
+    return 6.0 * _parameters(trial, data) * config_from_tree(trial.config).training.batch_size
+
+
+def _parameters(trial: Trial, data: Resident) -> int:
+    model = models.build(config_from_tree(trial.config).model, data.input_shape, data.outputs)
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
 def _lanes(trial: Trial, data: Resident) -> tuple[int, float, float]:
     """The number of lanes from which on more gain little, seconds per step and trial there, and with one lane."""
-    one = _step_seconds(lambda: FusedStack([trial], data), data.device)
-    lanes, best = 1, one
-    while 2 * lanes <= MOST_LANES[data.device.type] and _room(2 * lanes, trial, data):
+    found: dict[int, float] = {}
+    lanes, idle = 1, 0
+    while lanes <= MOST_LANES[data.device.type] and idle < PATIENCE and (lanes == 1 or _room(lanes, trial, data)):
         try:
-            seconds = _step_seconds(lambda: FusedStack([trial] * (2 * lanes), data), data.device) / (2 * lanes)  # noqa: B023 - called now
+            seconds = _step_seconds(lambda: FusedStack([trial] * lanes, data), data.device) / lanes  # noqa: B023 - called at once
         except (torch.OutOfMemoryError, MemoryError):
             break
-        if seconds * ENOUGH > best:
-            break
-        lanes, best = 2 * lanes, seconds
-    return lanes, best, one
+        idle = 0 if seconds * ENOUGH < min(found.values(), default=math.inf) else idle + 1
+        found[lanes] = seconds
+        lanes *= 2
+    best = min(found.values())
+    lanes = min(lanes for lanes, seconds in found.items() if seconds <= best * ENOUGH)
+    return lanes, found[lanes], found[1]
 
 
 def _room(lanes: int, trial: Trial, data: Resident) -> bool:
     """Whether so many lanes fit: their slabs, and the epoch's rows of each, into half of the memory that is free."""
-    config = config_from_tree(trial.config)
-    parameters = sum(p.numel() for p in models.build(config.model, data.input_shape, data.outputs).parameters())
     if data.device.type == "cuda":
         free = torch.cuda.mem_get_info(data.device)[0]
     else:
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return lanes * parameters * 4 * 6 < free / 2
+    return lanes * _parameters(trial, data) * 4 * 6 < free / 2
 
 
 def _step_seconds(make: Callable[[], Stack], device: torch.device) -> float:
-    """The median time of a step of the whole stack."""
+    """The time of an undisturbed step of the whole stack."""
     steps = _repeated(make)
     for _ in range(WARM_UP):
         next(steps)
@@ -182,7 +202,7 @@ def _step_seconds(make: Callable[[], Stack], device: torch.device) -> float:
         next(steps)
         _wait(device)
         times.append(time.perf_counter() - started)
-    return median(times)
+    return min(times)
 
 
 def _repeated(make: Callable[[], Stack]) -> Iterator[object]:

@@ -11,7 +11,7 @@ import torch
 from sweeper.config.files import config_from_tree
 from sweeper.config.schema import Config
 from sweeper.core import init, models, schedule, seeds
-from sweeper.core.batches import CHUNK_BYTES, Plan, Resident, order_of
+from sweeper.core.batches import Plan, Resident, order_of
 from sweeper.core.dropout import Noise
 from sweeper.core.evaluate import CHUNK_BYTES as EVALUATION_BYTES
 from sweeper.core.evaluate import lane_losses, scores
@@ -21,6 +21,10 @@ from sweeper.core.stack.forward import Fit, fit
 from sweeper.core.stack.sequence import Pass
 from sweeper.core.stack.slabs import Slabs
 from sweeper.trial import Metric, Trial
+
+CHUNK_BYTES = 2 * 2**20
+"""How much of one lane's rows and noise is gathered at a time. No budget for all lanes: the epoch's loss is summed up chunk by chunk,
+and its bits would depend on their number."""
 
 
 @dataclass(eq=False)
@@ -211,7 +215,7 @@ class FusedStack:
         drops = [lane.dropout() for lane in self._by_row]
         lanes, size = len(orders), plan.batch_size
         row_bytes = data.train.x[0].numel() * data.train.x.element_size()
-        most = max(1, CHUNK_BYTES // lanes // (size * row_bytes + self._fit.masks.bytes_per_step(size)))
+        most = max(1, CHUNK_BYTES // (size * row_bytes + self._fit.masks.bytes_per_step(size)))
         full = plan.used // size
         cuts = [(begin * size, min(most, full - begin), size) for begin in range(0, full, most)]
         if plan.used % size:

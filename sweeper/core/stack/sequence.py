@@ -68,8 +68,8 @@ def _matmul(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """[K, n, m] @ [K, m, o]."""
     n, m, o = a.shape[1], a.shape[2], b.shape[2]
     # The library chooses its kernel by the sizes and by where a lane's part of the result begins. Vectors, and results whose
-    # lanes begin at odd addresses, would make that depend on K or on the lane.
-    if a.device.type != "cpu" or (min(n, m, o) > 1 and n * o % (ALIGN // 2) == 0):
+    # lanes begin at odd addresses, would make that depend on K or on the lane; so does sharing the work among threads.
+    if a.device.type != "cpu" or (torch.get_num_threads() == 1 and min(n, m, o) > 1 and n * o % (ALIGN // 2) == 0):
         return torch.bmm(a, b)
     return torch.stack([torch.mm(one, other) for one, other in zip(a, b, strict=True)])
 
