@@ -37,7 +37,7 @@ WORTH_IT = 1.2
 PATIENCE = 2
 """Doublings without a gain before the search for more lanes ends: one may have been disturbed."""
 
-WARM_UP, TIMED = 2, 5
+WARM_UP, TIMED = 1, 3
 """Steps."""
 
 SAME = 1e-3
@@ -72,10 +72,8 @@ def alone(trial: Trial, data: Resident) -> Choice:
     """
     if config_from_tree(trial.config).training.engine != "stacked":
         return Choice("plain", 1, "plain: one model")
-    found = _fit(trial, data)
-    if isinstance(found, str):
-        return Choice("plain", 1, f"plain: {found}")
-    return Choice("stacked", 1, "stacked: the config says so")
+    reason = _against(trial, data)
+    return Choice("stacked", 1, "stacked: the config says so") if reason is None else Choice("plain", 1, f"plain: {reason}")
 
 
 def together(trial: Trial, data: Resident) -> Choice:
@@ -94,8 +92,8 @@ def for_shape(trial: Trial, data: Resident) -> Choice:
     """How trials of this one's shape are trained in a sweep.
 
     On a CPU a trial's bits must not depend on the clock: layered models (``SequenceForward``), whose bits are the same in any stack, are
-    always stacked, and time decides about the number of lanes alone; other models are stacked on request only. On other devices, where
-    bits differ anyway, time decides about those too.
+    always stacked unless they are big, and time decides about the number of lanes alone; other models are stacked on request only. On
+    other devices, where bits differ anyway, time decides about the engine too.
 
     Args:
         trial: any of the shape; it is trained for a few steps and thrown away.
@@ -104,30 +102,36 @@ def for_shape(trial: Trial, data: Resident) -> Choice:
     Raises:
         InputError: the config does not fit the data.
     """
+    reason = _against(trial, data)
+    if reason is not None:
+        return Choice("plain", 1, f"plain: {reason}")
+    where = f"measured on {data.device.type}"
+    lanes, seconds, one = _lanes(trial, data)
+    if data.device.type != "cpu" and config_from_tree(trial.config).training.engine == "auto":
+        gain = _step_seconds(lambda: PlainStack([trial], data), data.device) / seconds
+        if gain < WORTH_IT:
+            return Choice("plain", 1, f"plain: {lanes} lanes would be {gain:.1f} times as fast as one model ({where})")
+    told = f"{lanes} lanes, {one / seconds:.1f} times the speed of one" if lanes > 1 else "one lane, for more are no faster"
+    return Choice("stacked", lanes, f"stacked: {told} ({where})")
+
+
+def _against(trial: Trial, data: Resident) -> str | None:
+    """Why trials of this shape are not stacked, as far as that is no matter of time."""
     config = config_from_tree(trial.config)
-    if config.training.engine == "plain":
-        return Choice("plain", 1, "plain: the config says so")
-    if config.search.shapes == "trials" and config.training.engine == "auto":
-        return Choice("plain", 1, "plain: search.shapes is trials, so no two trials share a shape")
+    asked = config.training.engine
+    if asked == "plain":
+        return "the config says so"
+    if asked == "auto" and config.search.shapes == "trials":
+        return "search.shapes is trials, so no two trials share a shape"
     found = _fit(trial, data)
     if isinstance(found, str):
-        return Choice("plain", 1, f"plain: {found}")
-    if config.training.engine == "auto" and data.device.type == "cpu" and (work := _work(trial, data)) > FULL:
-        # No matter of time, or the engine, and with it the last bits, would depend on what else the machine does.
-        return Choice("plain", 1, f"plain: a step of one model is work enough for a core ({work / 1e6:.0f} MFLOP)")
-    where = f"measured on {data.device.type}"
-    if config.training.engine == "auto" and data.device.type == "cpu" and not found.layered:
-        return Choice(
-            "plain", 1, "plain: stacked, this model's last bits would depend on the number of lanes (engine: stacked allows that)"
-        )
-    lanes, seconds, one = _lanes(trial, data)
-    if found.layered or config.training.engine == "stacked":
-        told = f"{lanes} lanes, {one / seconds:.1f} times the speed of one" if lanes > 1 else "one lane, for more are no faster"
-        return Choice("stacked", lanes, f"stacked: {told} ({where})")
-    gain = _step_seconds(lambda: PlainStack([trial], data), data.device) / seconds
-    if gain >= WORTH_IT:
-        return Choice("stacked", lanes, f"stacked: {lanes} lanes, {gain:.1f} times the speed of one model ({where})")
-    return Choice("plain", 1, f"plain: {lanes} lanes would be {gain:.1f} times as fast as one model ({where})")
+        return found
+    if asked == "auto" and data.device.type == "cpu":
+        if not found.layered:
+            return "stacked, this model's last bits would depend on the number of lanes (engine: stacked allows that)"
+        if (work := _work(trial, data)) > FULL:
+            return f"a step of one model is work enough for a core ({work / 1e6:.0f} MFLOP)"
+    return None if found.layered else _probe(trial, data)
 
 
 def _fit(trial: Trial, data: Resident) -> Fit | str:
@@ -135,10 +139,9 @@ def _fit(trial: Trial, data: Resident) -> Fit | str:
     config = config_from_tree(trial.config)
     model = models.build(config.model, data.input_shape, data.outputs)
     try:
-        found = fit(model, config, data)
+        return fit(model, config, data)
     except NotImplementedError as error:
         return str(error)
-    return found if found.layered else _probe(trial, data) or found
 
 
 def _probe(trial: Trial, data: Resident) -> str | None:
