@@ -81,10 +81,10 @@ def trial_of(number: int, resolved: Resolved) -> Trial:
 def _work(pipe: Connection, name: str, data: Dataset, checkpoints: Path, warm_up: Trial, job: Job) -> None:
     from sweeper.app.training import make_train
 
-    train = make_train(checkpoints, "cpu", data)
-    steps = train([warm_up])
+    steps = make_train(checkpoints / name, "cpu", data)([warm_up])  # apart: what it leaves there is no start of trial 0
     next(steps)
     steps.close()
+    train = make_train(checkpoints, "cpu", data)
     pipe.send("ready")
     pipe.recv()
     job(pipe, name, train)
