@@ -76,4 +76,7 @@ def final_config(sweep: SweepRecord, record: TrialRecord) -> Config:
         "date": datetime.fromtimestamp(record.ended or sweep.created, UTC).strftime("%Y-%m-%d"),
     }
     data = config.data.model_copy(update={"source": facts["data_source"]})
-    return config.model_copy(update={"data": data, "forbid": [], "provenance": provenance})
+    # The engine that trained it, for only that one gives the same bits again.
+    engine = (record.how or "").partition(":")[0]
+    training = config.training.model_copy(update={"engine": engine} if engine else {})
+    return config.model_copy(update={"data": data, "training": training, "forbid": [], "provenance": provenance})
