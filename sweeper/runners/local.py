@@ -1,10 +1,9 @@
-"""The in-process runner: one trial after another, where a debugger and Ctrl-C work as in any script."""
+"""The in-process runner: one stack after another, where a debugger and Ctrl-C work as in any script."""
 
 from __future__ import annotations
 
 import math
 
-from sweeper.errors import SweeperError
 from sweeper.ports import Desk, Train
 from sweeper.runners.session import Session
 
@@ -14,8 +13,8 @@ WORKER = "local"
 def run(desk: Desk, train: Train) -> None:
     """Train every open trial of the sweep in this process.
 
-    An interrupt (``KeyboardInterrupt`` or whatever a signal handler raises) goes through to the caller after the trial
-    in hand was given back, so that it is open again.
+    An interrupt (``KeyboardInterrupt`` or whatever a signal handler raises) goes through to the caller after training was closed. The
+    desk is not told: what is in hand is open again as soon as the caller gives the sweep up, and no trial is suspected of anything.
 
     Raises:
         StaleWriterError: another process has taken the sweep over.
@@ -24,12 +23,6 @@ def run(desk: Desk, train: Train) -> None:
     session = Session(WORKER, desk, train)
     try:
         session.run(math.inf)
-    except SweeperError:
-        raise
-    except BaseException:
-        session.close()
-        desk.release(WORKER)
-        raise
     finally:
         session.close()
     if session.stale is not None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from sweeper.errors import InfrastructureError, StaleWriterError
 from sweeper.ports import Desk, Train
 from sweeper.runners.failure import describe
-from sweeper.trial import Command, Continue, Lease, Report, Stop, Verdict
+from sweeper.trial import Command, Continue, Lease, Refill, Report, Stop, Trial, Verdict
 
 UNDECIDED = Continue("no verdict is due at this epoch")
 """What a lane is told between two questions to the desk."""
@@ -21,21 +21,27 @@ UNDECIDED = Continue("no verdict is due at this epoch")
 
 @dataclass(slots=True)
 class _Stack:
-    """A lease in training.
+    """Trials of one shape in training, side by side.
 
     Attributes:
-        steps: the generator that trains it.
+        steps: the generator that trains them.
+        beside: one of them, or one that was; the lanes are filled with trials of its shape.
+        refills: whether free lanes are filled: with a single one, the next trial is a stack of its own.
         tokens: fencing number by trial, of the lanes that still train.
         ask_at: epochs that need a verdict.
         commands: what the lanes are told next; None before the first step.
+        untold: verdicts by trial; a lane may be stopped amid a round in which only others report, and hears of it in its own next one.
         buffer: reports that the desk has not seen yet.
         oldest: when the first of them was buffered (monotonic seconds).
     """
 
     steps: Generator[list[Report], list[Command], None]
+    beside: Trial
+    refills: bool
     tokens: dict[int, int]
     ask_at: frozenset[int]
     commands: list[Command] | None = None
+    untold: dict[int, Verdict] = field(default_factory=dict)
     buffer: list[Report] = field(default_factory=list)
     oldest: float = 0.0
 
@@ -46,20 +52,18 @@ class Session:
     Args:
         worker: this worker's name at the desk.
         desk: where leases come from and reports go to.
-        train: trains the trials of a lease as one stack.
-        lanes: at most how many trials a lease may hold.
+        train: trains trials of one shape as one stack, and knows how many are worth it.
         patience_s: about how long a report that needs no verdict may wait for the next call to the desk.
 
     Attributes:
         stale: the desk's refusal, when another writer has taken over; such a session is over.
     """
 
-    def __init__(self, worker: str, desk: Desk, train: Train, lanes: int = 1, patience_s: float = 2.0) -> None:
+    def __init__(self, worker: str, desk: Desk, train: Train, patience_s: float = 2.0) -> None:
         self.stale: StaleWriterError | None = None
         self._worker = worker
         self._desk = desk
         self._train = train
-        self._lanes = lanes
         self._patience_s = patience_s
         self._stack: _Stack | None = None
 
@@ -91,13 +95,34 @@ class Session:
             stack.steps.close()
 
     def _advance(self) -> bool:
-        """Bring the stack in hand, or a new one, up to its next reports; False when there is none."""
-        stack = self._stack
-        if stack is None:
-            lease = self._desk.lease(self._worker, self._lanes)
+        """Bring the stack in hand up to its next reports, or take up a new one; False when there is none."""
+        if self._stack is None:
+            lease = self._desk.lease(self._worker, 1)
             if lease is None:
                 return False
-            stack = self._stack = _stack(lease, self._train)
+            self._take_up(lease)
+        else:
+            self._step(self._stack)
+        return True
+
+    def _take_up(self, lease: Lease) -> None:
+        """Make a stack of the leased trial and as many of its shape as are worth training beside it."""
+        [trial], [token] = lease.trials, lease.tokens
+        try:
+            lanes = self._train.lanes(trial)
+        except InfrastructureError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a model, its data or its optimizer raises is that trial's failure
+            self._desk.fail(token, trial.number, describe(error))
+            return
+        more = self._desk.lease(self._worker, lanes - 1, beside=trial) if lanes > 1 else None
+        trials, tokens = [trial], {trial.number: token}
+        if more is not None:
+            trials += more.trials
+            tokens |= _tokens(more)
+        self._stack = _Stack(_steps(trials, self._train), trial, lanes > 1, tokens, lease.ask_at)
+
+    def _step(self, stack: _Stack) -> None:
         started = time.monotonic()
         try:
             reports = next(stack.steps) if stack.commands is None else stack.steps.send(stack.commands)
@@ -109,48 +134,61 @@ class Session:
             self._give_up(stack, describe(error))
         else:
             stack.commands = self._answer(stack, reports, took=time.monotonic() - started)
-        return True
 
     def _answer(self, stack: _Stack, reports: Sequence[Report], took: float) -> list[Command]:
-        """One command per report: the desk's verdicts if any is due, else go on."""
+        """One command per report: the desk's verdicts if any is due, else go on; free lanes are filled where there is something."""
         now = time.monotonic()
         if not stack.buffer:
             stack.oldest = now
-        stack.buffer.extend(reports)
+        stack.buffer.extend(report for report in reports if report.trial in stack.tokens)
         due = any(report.epoch in stack.ask_at or report.ended is not None or not report.finite() for report in reports)
         # The next reports will take about as long as these did: those that cannot wait that long go now.
-        if not due and now + took - stack.oldest < self._patience_s:
-            return [UNDECIDED] * len(reports)
-        verdicts = self._send(stack)
-        return [verdicts[report.trial] for report in reports]
+        late = now + took - stack.oldest >= self._patience_s
+        if stack.buffer and (due or late):
+            self._send(stack)
+        return self._fill(stack, [stack.untold.pop(report.trial, UNDECIDED) for report in reports])
 
-    def _send(self, stack: _Stack) -> dict[int, Verdict]:
-        """Send what is buffered in one call; the verdict by trial, where a Stop for any of a trial's reports stands."""
+    def _fill(self, stack: _Stack, verdicts: Sequence[Verdict]) -> list[Command]:
+        """The verdicts, but for as many of those that stop a lane as there are further trials of the shape."""
+        free = sum(isinstance(verdict, Stop) for verdict in verdicts)
+        more = self._desk.lease(self._worker, free, beside=stack.beside) if stack.refills and free else None
+        if more is None:
+            return list(verdicts)
+        stack.tokens |= _tokens(more)
+        refills = map(Refill, more.trials)
+        return [next(refills, verdict) if isinstance(verdict, Stop) else verdict for verdict in verdicts]
+
+    def _send(self, stack: _Stack) -> None:
+        """Send what is buffered in one call, and keep the verdict for each lane; a Stop for any of its reports stands."""
         reports, stack.buffer = stack.buffer, []
-        answers = self._desk.report([stack.tokens[report.trial] for report in reports], reports)
-        verdicts: dict[int, Verdict] = {}
-        for report, verdict in zip(reports, answers, strict=True):
-            if not isinstance(verdicts.get(report.trial), Stop):
-                verdicts[report.trial] = verdict
-        for trial, verdict in verdicts.items():
+        verdicts = self._desk.report([stack.tokens[report.trial] for report in reports], reports)
+        for report, verdict in zip(reports, verdicts, strict=True):
+            if not isinstance(stack.untold.get(report.trial), Stop):
+                stack.untold[report.trial] = verdict
             if isinstance(verdict, Stop):
-                del stack.tokens[trial]
-        return verdicts
+                stack.tokens.pop(report.trial, None)
 
     def _give_up(self, stack: _Stack, reason: str) -> None:
-        """The generator has ended: close each trial that had not been stopped as failed, after the reports it had made."""
+        """The generator has ended before its time: after the reports that were made, close its trial as failed.
+
+        Of several, nobody knows whose fault it was: they are given back, and the desk hands each of them out alone.
+        """
         self._stack = None
+        several = len(stack.tokens) > 1
         if stack.buffer:
             self._send(stack)
+        if several and stack.tokens:
+            self._desk.release(self._worker)
+            return
         for trial, token in stack.tokens.items():
             self._desk.fail(token, trial, reason)
 
 
-def _stack(lease: Lease, train: Train) -> _Stack:
-    tokens = {trial.number: token for trial, token in zip(lease.trials, lease.tokens, strict=True)}
-    return _Stack(_steps(lease, train), tokens, lease.ask_at)
+def _tokens(lease: Lease) -> dict[int, int]:
+    """Fencing number by trial."""
+    return {trial.number: token for trial, token in zip(lease.trials, lease.tokens, strict=True)}
 
 
-def _steps(lease: Lease, train: Train) -> Generator[list[Report], list[Command], None]:
+def _steps(trials: Sequence[Trial], train: Train) -> Generator[list[Report], list[Command], None]:
     """The generator of ``train``, called at the first step, so that whatever it raises is raised by a step."""
-    yield from train(lease.trials)
+    yield from train(trials)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
 from sweeper.errors import StaleWriterError
-from sweeper.trial import Command, Continue, Lease, Outcome, Report, Stop, Trial, Verdict
+from sweeper.trial import Command, Continue, Lease, Outcome, Refill, Report, Stop, Trial, Verdict
 
 EPOCHS = 9
 RUNGS = frozenset({2, 6})
@@ -31,25 +31,37 @@ def report(number: int, epoch: int, value: float | None = None, at: float = 0.0)
 
 @dataclass
 class FakeTrain:
-    """Trains by formula; records which lanes got which commands and whether each generator was closed properly."""
+    """Trains by formula; records which lanes got which commands, which trials began together, and which generators were closed."""
 
     on_step: Callable[[int], None] = lambda _epoch: None
     nan: tuple[int, int] | None = None
+    side: int = 1
+    poison: tuple[int, int] | None = None
     commands: list[tuple[int, int, Command]] = field(default_factory=list)
+    stacks: list[list[int]] = field(default_factory=list)
     closed: int = 0
 
+    def lanes(self, trial: Trial) -> int:  # noqa: ARG002 - the Protocol's signature
+        """As many for every trial."""
+        return self.side
+
     def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
-        """One report per live lane and epoch, until every lane is stopped."""
-        live = list(trials)
+        """One report per live lane and epoch, until every lane is stopped; trial and epoch of ``poison`` bring the whole stack down."""
+        lanes = [(t, 1) for t in trials]
+        self.stacks.append([t.number for t in trials])
         try:
-            for epoch in range(1, EPOCHS + 1):
-                self.on_step(epoch)
-                reports = [report(t.number, epoch, float("nan") if self.nan == (t.number, epoch) else None) for t in live]
+            while lanes:
+                self.on_step(lanes[0][1])
+                if self.poison in [(t.number, epoch) for t, epoch in lanes]:
+                    raise ValueError("poison")
+                reports = [report(t.number, epoch, float("nan") if self.nan == (t.number, epoch) else None) for t, epoch in lanes]
                 answers = yield reports
-                self.commands += [(r.trial, epoch, c) for r, c in zip(reports, answers, strict=True)]
-                live = [t for t, c in zip(live, answers, strict=True) if not isinstance(c, Stop)]
-                if not live:
-                    return
+                self.commands += [(r.trial, r.epoch, c) for r, c in zip(reports, answers, strict=True)]
+                lanes = [
+                    (c.trial, 1) if isinstance(c, Refill) else (t, epoch + 1)
+                    for (t, epoch), c in zip(lanes, answers, strict=True)
+                    if not isinstance(c, Stop) and (epoch < EPOCHS or isinstance(c, Refill))
+                ]
         finally:
             self.closed += 1
 
@@ -66,9 +78,15 @@ class FakeDesk:
     released: list[str] = field(default_factory=list)
     stale: set[int] = field(default_factory=set)
     held: dict[str, list[Trial]] = field(default_factory=dict)
+    leases: list[tuple[int, int | None]] = field(default_factory=list)
+    alone: set[int] = field(default_factory=set)
 
-    def lease(self, worker: str, lanes: int) -> Lease | None:
-        """The next trials in line, with tokens 100 + number."""
+    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | None:
+        """The next trials in line, with tokens 100 + number; those that were given back come alone."""
+        self.leases.append((lanes, None if beside is None else beside.number))
+        mixed = beside is not None and (beside.number in self.alone or any(t.number in self.alone for t in self.todo[:lanes]))
+        if mixed:
+            return None
         taken, self.todo = tuple(self.todo[:lanes]), self.todo[lanes:]
         if not taken:
             return None
@@ -103,7 +121,9 @@ class FakeDesk:
     def release(self, worker: str) -> None:
         """Put what it held and did not close back in line."""
         self.released.append(worker)
-        self.todo = [*(t for t in self.held.pop(worker, []) if t.number not in self.outcomes), *self.todo]
+        back = [t for t in self.held.pop(worker, []) if t.number not in self.outcomes]
+        self.alone |= {t.number for t in back}
+        self.todo = [*back, *self.todo]
 
     def open(self) -> bool:
         """Whether anything is in line or held."""

@@ -15,7 +15,7 @@ import numpy as np
 from sweeper.data.dataset import Dataset
 from sweeper.errors import StaleWriterError
 from sweeper.ports import Train
-from sweeper.trial import Command, Continue, Lease, Outcome, Report, Stop, Trial, Verdict
+from sweeper.trial import Command, Continue, Lease, Outcome, Refill, Report, Stop, Trial, Verdict
 
 EPOCHS = 5
 
@@ -35,13 +35,14 @@ class FileDesk:
             self._apply(event)
         self._write({"kind": "built", "pid": os.getpid(), "torch": "torch" in sys.modules, "tune": "ray.tune" in sys.modules})
 
-    def lease(self, worker: str, lanes: int) -> Lease | None:
-        """The lowest numbers that nobody holds, with a new token each."""
+    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | None:
+        """The lowest numbers that nobody holds, with a new token each; all are of one shape."""
         free = [n for n in range(self.count) if n not in self._closed and n not in self._holder][:lanes]
         if not free:
             return None
         for number in free:
-            self._write({"kind": "attempt", "trial": number, "worker": worker, "token": self._token + 1})
+            attempt = {"trial": number, "worker": worker, "token": self._token + 1}
+            self._write({"kind": "attempt", **attempt, "beside": None if beside is None else beside.number})
         trials = tuple(Trial(n, n, {}, {}, "0") for n in free)
         return Lease(trials, tuple(self._holder[n][1] for n in free), frozenset({2}))
 
@@ -117,31 +118,48 @@ class MakeDesk:
 
 @dataclass(frozen=True)
 class MakeTrain:
-    """Builds a training whose epochs take `seconds`; it checks that the data is read in place."""
+    """Builds a training of `side` lanes whose epochs take `seconds`; it checks that the data is read in place."""
 
     seconds: float
     fault: Callable[[Trial, int], None] | None = None
+    side: int = 1
 
     def __call__(self, data: Dataset) -> Train:
-        """One report per trial and epoch, with the ids of this process and of its parent, the node's, as metrics."""
+        """The training."""
         assert not data.train.x.flags.owndata
         assert not data.train.x.flags.writeable
+        return SlowTrain(self)
 
-        def train(trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
-            live = list(trials)
-            for epoch in range(1, EPOCHS + 1):
-                time.sleep(self.seconds)
-                if self.fault is not None:
-                    for trial in live:
-                        self.fault(trial, epoch)
-                ended = f"all {EPOCHS} epochs" if epoch == EPOCHS else None
-                commands = yield [
-                    Report(t.number, epoch, {"val_loss": 1 / epoch, "pid": os.getpid(), "node": os.getppid()}, time.time(), ended)
-                    for t in live
-                ]
-                live = [t for t, c in zip(live, commands, strict=True) if not isinstance(c, Stop)]
 
-        return train
+@dataclass(frozen=True)
+class SlowTrain:
+    """One report per trial and epoch, with the ids of this process and of its parent, the node's, as metrics."""
+
+    made: MakeTrain
+
+    def lanes(self, trial: Trial) -> int:  # noqa: ARG002 - the Protocol's signature
+        """As many for every trial."""
+        return self.made.side
+
+    def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
+        """Each lane from its trial's first epoch on; a freed one may get another trial."""
+        lanes = [(trial, 1) for trial in trials]
+        while lanes:
+            time.sleep(self.made.seconds)
+            if self.made.fault is not None:
+                for trial, epoch in lanes:
+                    self.made.fault(trial, epoch)
+            commands = yield [_report(trial, epoch) for trial, epoch in lanes]
+            lanes = [
+                (command.trial, 1) if isinstance(command, Refill) else (trial, epoch + 1)
+                for (trial, epoch), command in zip(lanes, commands, strict=True)
+                if not isinstance(command, Stop)
+            ]
+
+
+def _report(trial: Trial, epoch: int) -> Report:
+    metrics = {"val_loss": 1 / epoch, "pid": os.getpid(), "node": os.getppid()}
+    return Report(trial.number, epoch, metrics, time.time(), f"all {EPOCHS} epochs" if epoch == EPOCHS else None)
 
 
 @dataclass(frozen=True)

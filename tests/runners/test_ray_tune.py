@@ -79,6 +79,18 @@ def test_two_workers_train_every_trial_exactly_once(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["ledger"]
 
 
+def test_workers_with_lanes_train_every_trial_exactly_once(tmp_path: Path) -> None:
+    """Two workers with three lanes: most trials lie beside another, freed lanes are filled, and no epoch comes twice."""
+    happened = sweep(tmp_path, 20, MakeTrain(0.05, side=3))
+    attempts = of("attempt", happened)
+    assert sorted(event["trial"] for event in attempts) == list(range(20))
+    assert sum(event["beside"] is not None for event in attempts) > 10
+    assert Counter((e["trial"], e["epoch"]) for e in of("report", happened)) == Counter(
+        (n, epoch) for n in range(20) for epoch in range(1, EPOCHS + 1)
+    )
+    assert len({event["pid"] for event in of("report", happened)}) == 2
+
+
 def test_a_killed_worker_costs_one_attempt(tmp_path: Path) -> None:
     """After kill -9 of a worker the lost trial is trained again by the same run, and nothing else is trained twice."""
 

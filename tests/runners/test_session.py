@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from sweeper.errors import InfrastructureError
 from sweeper.runners.session import Session
-from sweeper.trial import Command, Outcome, Report, Stop, Trial, Verdict
+from sweeper.trial import Command, Continue, Outcome, Refill, Report, Stop, Trial, Verdict
 from tests.runners.fakes import EPOCHS, GO_ON, FakeDesk, FakeTrain, report, trial
 
 PATIENT = 3600.0
@@ -59,8 +60,8 @@ def test_a_stop_ends_one_lane_and_leaves_the_others() -> None:
     def prune(r: Report) -> Verdict:
         return Stop(Outcome.PRUNED, "worse than the rung") if (r.trial, r.epoch) == (1, 2) else GO_ON
 
-    desk, train = FakeDesk([trial(0), trial(1), trial(2)], prune), FakeTrain()
-    Session("w", desk, train, lanes=3, patience_s=PATIENT).run(math.inf)
+    desk, train = FakeDesk([trial(0), trial(1), trial(2)], prune), FakeTrain(side=3)
+    Session("w", desk, train, patience_s=PATIENT).run(math.inf)
     assert desk.outcomes == {0: Outcome.COMPLETE, 1: Outcome.PRUNED, 2: Outcome.COMPLETE}
     assert max(epoch for number, epoch, _ in train.commands if number == 1) == 2
     assert [len(call) for call in desk.calls] == [6, 8, 6]
@@ -94,30 +95,113 @@ def test_a_trial_whose_code_raises_is_failed_after_its_reports_and_the_session_g
     assert desk.calls[:2] == [[(0, 1), (0, 2)], [(0, 3)]]
 
 
-def test_every_live_lane_of_a_broken_stack_is_failed() -> None:
-    """A lane that had been stopped before keeps its outcome."""
+def test_freed_lanes_are_filled_in_one_call() -> None:
+    """Two lanes that are pruned together are asked for once; the new trials begin at once beside the one that goes on."""
+
+    def prune(r: Report) -> Verdict:
+        return Stop(Outcome.PRUNED, "worse") if r.trial in {1, 2} else GO_ON
+
+    desk, train = FakeDesk([trial(n) for n in range(6)], prune), FakeTrain(side=3)
+    Session("w", desk, train, patience_s=PATIENT).run(math.inf)
+    assert train.stacks == [[0, 1, 2]]
+    assert desk.leases == [(1, None), (2, 0), (2, 0), (1, 0), (2, 0), (1, 0), (1, None)]
+    refills = [(number, epoch, command.trial.number) for number, epoch, command in train.commands if isinstance(command, Refill)]
+    assert refills == [(1, 2, 3), (2, 2, 4), (0, 9, 5)]
+    assert desk.outcomes == {number: Outcome.PRUNED if number in {1, 2} else Outcome.COMPLETE for number in range(6)}
+    assert train.closed == 1
+
+
+def test_where_nothing_is_left_of_a_shape_the_lanes_become_fewer() -> None:
+    """The desk has one trial for two free lanes: the other one stays stopped."""
+
+    def prune(r: Report) -> Verdict:
+        return Stop(Outcome.PRUNED, "worse") if r.trial in {1, 2} else GO_ON
+
+    desk, train = FakeDesk([trial(n) for n in range(4)], prune), FakeTrain(side=3)
+    Session("w", desk, train, patience_s=PATIENT).run(math.inf)
+    assert [type(command) for number, epoch, command in train.commands if number in {1, 2} and epoch == 2] == [Refill, Stop]
+    assert set(desk.outcomes) == {0, 1, 2, 3}
+
+
+def test_one_lane_takes_one_trial_after_another() -> None:
+    """Where one lane is faster nothing is asked for beside it, and each trial is a stack of its own."""
+    desk, train = FakeDesk([trial(n) for n in range(3)]), FakeTrain()
+    Session("w", desk, train, patience_s=PATIENT).run(math.inf)
+    assert desk.leases == [(1, None)] * 4
+    assert train.stacks == [[0], [1], [2]]
+
+
+def test_a_broken_stack_is_given_back_and_only_the_culprit_fails() -> None:
+    """Nobody knows whose fault it was: each of the live lanes runs again, alone; one that had been stopped before keeps its outcome."""
 
     def prune(r: Report) -> Verdict:
         return Stop(Outcome.PRUNED, "worse") if r.trial == 1 else GO_ON
 
-    def break_at_5(epoch: int) -> None:
-        if epoch == 5:
-            raise MemoryError
+    desk, train = FakeDesk([trial(0), trial(1), trial(2)], prune), FakeTrain(side=3, poison=(2, 5))
+    Session("w", desk, train, patience_s=PATIENT).run(math.inf)
+    assert desk.released == ["w"]
+    assert train.stacks == [[0, 1, 2], [0], [2]]
+    assert desk.outcomes == {0: Outcome.COMPLETE, 1: Outcome.PRUNED, 2: Outcome.FAILED}
+    assert desk.reasons.keys() == {2}
+    assert desk.reasons[2].startswith("ValueError: poison\n")
+    assert train.closed == 3
 
-    desk = FakeDesk([trial(0), trial(1), trial(2)], prune)
-    Session("w", desk, FakeTrain(on_step=break_at_5), lanes=3, patience_s=PATIENT).run(math.inf)
-    assert desk.outcomes == {0: Outcome.FAILED, 1: Outcome.PRUNED, 2: Outcome.FAILED}
-    assert all(reason.startswith("out of memory: MemoryError") for reason in desk.reasons.values())
+
+def test_what_a_broken_stack_had_reported_may_still_end_a_trial() -> None:
+    """The last reports go out before the stack is given back: a trial that ended with them is not trained again."""
+
+    def stop(r: Report) -> Verdict:
+        return Stop(Outcome.PRUNED, "worse") if (r.trial, r.epoch) == (0, 4) else GO_ON
+
+    desk, train = FakeDesk([trial(0), trial(1)], stop), FakeTrain(side=2, poison=(0, 5))
+    Session("w", desk, train, patience_s=PATIENT).run(math.inf)
+    assert train.stacks == [[0, 1], [1]]
+    assert desk.outcomes == {0: Outcome.PRUNED, 1: Outcome.COMPLETE}
+
+
+def test_a_trial_whose_lanes_cannot_be_counted_is_failed() -> None:
+    """What raises while the shape is measured is the trial's failure, as if training had raised it; the next one goes on."""
+
+    class Picky(FakeTrain):
+        def lanes(self, trial: Trial) -> int:
+            if trial.number == 0:
+                raise ValueError("a width of 0 makes no sense")
+            return 1
+
+    desk = FakeDesk([trial(0), trial(1)])
+    Session("w", desk, Picky(), patience_s=PATIENT).run(math.inf)
+    assert desk.outcomes == {0: Outcome.FAILED, 1: Outcome.COMPLETE}
+    assert desk.reasons[0].startswith("ValueError: a width of 0 makes no sense\n")
+
+
+def test_a_lane_that_is_stopped_amid_a_round_of_others_is_told_when_it_reports() -> None:
+    """A resumed lane reports its old epochs in rounds of its own; what such a call stops elsewhere is heard in that lane's next round."""
+    heard: list[list[Command]] = []
+
+    class Rounds(FakeTrain):
+        def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:  # noqa: ARG002
+            heard.append((yield [report(0, 1), report(1, 1)]))
+            heard.append((yield [report(0, 2)]))
+            heard.append((yield [report(0, 9), report(1, 2)]))
+
+    def cancel(r: Report) -> Verdict:
+        return Stop(Outcome.CANCELLED, "cancelled") if r.trial == 1 else GO_ON
+
+    desk = FakeDesk([trial(0), trial(1)], cancel)
+    Session("w", desk, Rounds(side=2), patience_s=PATIENT).run(math.inf)
+    assert [[type(command) for command in commands] for commands in heard] == [[Continue, Continue], [Continue], [Stop, Stop]]
+    assert desk.calls == [[(0, 1), (1, 1), (0, 2)], [(0, 9)]]
 
 
 def test_training_that_ends_without_a_last_report_is_failed() -> None:
     """No trial stays open because its training forgot to say that it ended."""
 
-    def silent(trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
-        yield [report(trials[0].number, 1)]
+    class Silent(FakeTrain):
+        def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
+            yield [report(trials[0].number, 1)]
 
     desk = FakeDesk([trial(0)])
-    Session("w", desk, silent, patience_s=PATIENT).run(math.inf)
+    Session("w", desk, Silent(), patience_s=PATIENT).run(math.inf)
     assert desk.reasons == {0: "training ended without a last report"}
     assert desk.calls == [[(0, 1)]]
 
@@ -125,11 +209,12 @@ def test_training_that_ends_without_a_last_report_is_failed() -> None:
 def test_a_training_that_raises_before_its_first_step_is_failed() -> None:
     """An error at the call counts like one in a step."""
 
-    def broken(trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
-        raise TypeError("build() got an unexpected keyword argument")
+    class Broken(FakeTrain):
+        def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:  # noqa: ARG002
+            raise TypeError("build() got an unexpected keyword argument")
 
     desk = FakeDesk([trial(0)])
-    Session("w", desk, broken).run(math.inf)
+    Session("w", desk, Broken()).run(math.inf)
     assert desk.outcomes == {0: Outcome.FAILED}
 
 
@@ -189,6 +274,7 @@ def test_closing_between_slices_closes_the_training() -> None:
     desk, train = FakeDesk([trial(0)]), FakeTrain()
     session = Session("w", desk, train, patience_s=PATIENT)
     assert session.run(0.0)
+    assert session.run(0.0)
     session.close()
     session.close()
     assert train.closed == 1
@@ -201,19 +287,30 @@ def test_closing_between_slices_closes_the_training() -> None:
     lanes=st.integers(1, 3),
     patience=st.sampled_from([0.0, PATIENT]),
     stops=st.dictionaries(st.tuples(st.integers(0, 6), st.integers(1, EPOCHS)), st.sampled_from([Outcome.PRUNED, Outcome.CANCELLED])),
+    poison=st.none() | st.tuples(st.integers(0, 6), st.integers(1, EPOCHS)),
 )
 def test_every_report_arrives_once_in_order_and_every_trial_ends(
-    count: int, lanes: int, patience: float, stops: dict[tuple[int, int], Outcome]
+    count: int, lanes: int, patience: float, stops: dict[tuple[int, int], Outcome], poison: tuple[int, int] | None
 ) -> None:
-    """Whatever the lanes, the patience and the verdicts, a trial's epochs arrive 1, 2, 3, ... and it gets one outcome."""
+    """Whatever the lanes, the patience and the verdicts, a trial's epochs arrive 1, 2, 3, ... and it gets one outcome.
+
+    Where one trial brings its stack down, each of the stack is trained once more, alone, and nobody else fails.
+    """
 
     def rule(r: Report) -> Verdict:
         outcome = stops.get((r.trial, r.epoch))
         return GO_ON if outcome is None else Stop(outcome, "by the script")
 
     desk = FakeDesk([trial(n) for n in range(count)], rule)
-    Session("w", desk, FakeTrain(), lanes, patience).run(math.inf)
+    train = FakeTrain(side=lanes, poison=poison)
+    Session("w", desk, train, patience).run(math.inf)
     assert set(desk.outcomes) == set(range(count))
+    assert set(desk.reasons) <= {None if poison is None else poison[0]}
+    assert max(map(len, train.stacks)) <= lanes
+    assert all(len(stack) == 1 for stack in train.stacks[1:] if desk.alone.intersection(stack))
     for number in range(count):
         epochs = [epoch for call in desk.calls for n, epoch in call if n == number]
-        assert epochs == list(range(1, len(epochs) + 1))
+        begun = [position for position, epoch in enumerate(epochs) if epoch == 1]
+        assert len(begun) <= 1 + (number in desk.alone)
+        for start, end in pairwise([*begun, len(epochs)]):
+            assert epochs[start:end] == list(range(1, end - start + 1))
