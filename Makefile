@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 BIN := .venv/bin
 SWEEPER := set -f; exec $(BIN)/python -m sweeper
 
-.PHONY: help setup sweep lr-range train ui test lint bench clean
+.PHONY: help setup sweep lr-range train ui test lint bench bench-gpu clean
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ lint: .venv/ready-dev ## ruff (format and lint), mypy, import-linter
 
 bench: .venv/ready-dev ## list the benchmarks, or run one: ARGS="vs_ray_tune --repeats 3"
 	@set -f; exec $(BIN)/python -m benchmarks $$ARGS
+
+bench-gpu: .venv/ready-dev ## lanes against one model at a time, on the GPU of this machine
+	@exec $(BIN)/python -m benchmarks lanes --device cuda
 
 clean: ## remove .venv and caches; never runs/, mlflow.db or mlartifacts/
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

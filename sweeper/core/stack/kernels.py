@@ -1,4 +1,9 @@
-"""The optimizers over K lanes: torch's own fused kernels, called for each lane's row with that lane's numbers."""
+"""The optimizers over K lanes.
+
+On a CPU torch's own fused kernels are called for each lane's row with that lane's numbers: a batched formula of ten kernels takes
+three times as long there. On a GPU, where a launch costs more than its work, the formula is one for all lanes, with the lanes' numbers
+in tensors, so that it can be recorded once and replayed for other trials.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +18,19 @@ from sweeper.core.stack.slabs import Slabs
 
 
 class LaneOptimizer(Protocol):
-    """Steps every lane by its own learning rate; a lane's state is a row of each tensor in ``moments`` and an entry of ``steps``."""
+    """Steps every lane by its own numbers; a lane's state is a row of each tensor in ``moments`` and an entry of ``steps``."""
 
     moments: tuple[torch.Tensor, ...]
     steps: torch.Tensor
 
-    def step(self, configs: Sequence[Any], rates: Sequence[float], divisors: torch.Tensor) -> None:
+    def adopt(self, configs: Sequence[Any]) -> None:
+        """Takes the lanes' numbers, by row."""
+
+    def step(self, rates: Any, divisors: torch.Tensor) -> None:
         """One step.
 
         Args:
-            configs: by row.
-            rates: learning rates by row.
+            rates: learning rates by row; numbers for the fused kernels, a tensor [K] for the formulas.
             divisors: [K], what each lane's gradient is divided by first (clipping).
         """
 
@@ -39,12 +46,13 @@ class _Row:
     decays: bool
 
 
-class _Rows:
+class _Fused:
     """The rows of a stack, cut into groups."""
 
     def __init__(self, slabs: Slabs, moments: int) -> None:
         self.moments = tuple(torch.zeros_like(slabs.values) for _ in range(moments))
         self.steps = torch.zeros(len(slabs), device=slabs.values.device)
+        self._configs: Sequence[Any] = ()
         ends = [(slice(0, slabs.decayed), True), (slice(slabs.decayed, None), False)]
         self._rows = [
             [
@@ -61,17 +69,21 @@ class _Rows:
             for k in range(len(slabs))
         ]
 
+    def adopt(self, configs: Sequence[Any]) -> None:
+        """See ``LaneOptimizer``."""
+        self._configs = configs
 
-class LaneAdamW(_Rows):
+
+class FusedAdamW(_Fused):
     """AdamW (Loshchilov & Hutter, 2019), as ``torch.optim.AdamW(fused=True)`` computes it."""
 
     def __init__(self, slabs: Slabs) -> None:
         super().__init__(slabs, 2)
 
-    def step(self, configs: Sequence[AdamW], rates: Sequence[float], divisors: torch.Tensor) -> None:
-        """See ``LaneOptimizer.step``."""
+    def step(self, rates: Sequence[float], divisors: torch.Tensor) -> None:
+        """See ``LaneOptimizer``."""
         self.steps += 1
-        for config, rate, divisor, groups in zip(configs, rates, divisors.unbind(), self._rows, strict=True):
+        for config, rate, divisor, groups in zip(self._configs, rates, divisors.unbind(), self._rows, strict=True):
             for row in groups:
                 torch._fused_adamw_(
                     row.values,
@@ -91,16 +103,16 @@ class LaneAdamW(_Rows):
                 )
 
 
-class LaneSgd(_Rows):
+class FusedSgd(_Fused):
     """SGD with momentum, as ``torch.optim.SGD(fused=True)`` computes it."""
 
     def __init__(self, slabs: Slabs) -> None:
         super().__init__(slabs, 1)
 
-    def step(self, configs: Sequence[Sgd], rates: Sequence[float], divisors: torch.Tensor) -> None:
-        """See ``LaneOptimizer.step``."""
+    def step(self, rates: Sequence[float], divisors: torch.Tensor) -> None:
+        """See ``LaneOptimizer``."""
         self.steps += 1
-        for config, rate, divisor, groups in zip(configs, rates, divisors.unbind(), self._rows, strict=True):
+        for config, rate, divisor, groups in zip(self._configs, rates, divisors.unbind(), self._rows, strict=True):
             for row in groups:
                 torch._fused_sgd_(
                     row.values,
@@ -117,10 +129,76 @@ class LaneSgd(_Rows):
                 )
 
 
+class _Formula:
+    """The lanes' numbers in tensors [K, 1] that are changed in place."""
+
+    numbers: tuple[str, ...]
+
+    def __init__(self, slabs: Slabs, moments: int) -> None:
+        self.moments = tuple(torch.zeros_like(slabs.values) for _ in range(moments))
+        self.steps = torch.zeros(len(slabs), device=slabs.values.device)
+        self._values, self._gradient = slabs.values.detach(), slabs.gradient
+        self._decayed = slabs.decayed
+        self._of = {name: torch.zeros(len(slabs), 1, device=slabs.values.device) for name in self.numbers}
+
+    def adopt(self, configs: Sequence[Any]) -> None:
+        """See ``LaneOptimizer``."""
+        for name, tensor in self._of.items():
+            tensor.copy_(torch.tensor([[getattr(config, name)] for config in configs]))
+
+
+class FormulaAdamW(_Formula):
+    """AdamW (Loshchilov & Hutter, 2019), ten kernels for all lanes."""
+
+    numbers = ("beta1", "beta2", "eps", "weight_decay")
+
+    def __init__(self, slabs: Slabs) -> None:
+        super().__init__(slabs, 2)
+
+    def step(self, rates: torch.Tensor, divisors: torch.Tensor) -> None:
+        """See ``LaneOptimizer``."""
+        first, second = self.moments
+        beta1, beta2 = self._of["beta1"], self._of["beta2"]
+        rate, steps = rates.unsqueeze(1), self.steps.add_(1).unsqueeze(1)
+        gradient = self._gradient / divisors.unsqueeze(1)
+        self._values[:, : self._decayed].mul_(1 - rate * self._of["weight_decay"])
+        first.lerp_(gradient, 1 - beta1)
+        second.mul_(beta2).add_((1 - beta2) * gradient.square())
+        spread = (second / (1 - beta2**steps)).sqrt_().add_(self._of["eps"])
+        self._values.sub_(first / (1 - beta1**steps) / spread * rate)
+
+
+class FormulaSgd(_Formula):
+    """SGD with momentum, eight kernels for all lanes."""
+
+    numbers = ("momentum", "weight_decay")
+
+    def __init__(self, slabs: Slabs) -> None:
+        super().__init__(slabs, 1)
+        self._nesterov = False
+
+    def adopt(self, configs: Sequence[Any]) -> None:
+        """See ``LaneOptimizer``."""
+        super().adopt(configs)
+        self._nesterov = configs[0].nesterov  # of the shape, not of the lane
+
+    def step(self, rates: torch.Tensor, divisors: torch.Tensor) -> None:
+        """See ``LaneOptimizer``."""
+        (velocity,) = self.moments
+        self.steps += 1
+        gradient = self._gradient / divisors.unsqueeze(1)
+        gradient[:, : self._decayed] += self._values[:, : self._decayed] * self._of["weight_decay"]
+        velocity.mul_(self._of["momentum"]).add_(gradient)
+        if self._nesterov:
+            gradient += velocity * self._of["momentum"]
+        self._values.sub_((gradient if self._nesterov else velocity) * rates.unsqueeze(1))
+
+
 def build(config: AdamW | Sgd, slabs: Slabs) -> LaneOptimizer:
-    """The optimizer of this family with fresh state for every lane."""
+    """The optimizer of this family with fresh state for every lane, in the way that suits the device."""
+    on_cpu = slabs.values.device.type == "cpu"
     match config:
         case AdamW():
-            return LaneAdamW(slabs)
+            return FusedAdamW(slabs) if on_cpu else FormulaAdamW(slabs)
         case Sgd():
-            return LaneSgd(slabs)
+            return FusedSgd(slabs) if on_cpu else FormulaSgd(slabs)

@@ -1,0 +1,68 @@
+"""One trial's row in a fused stack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from sweeper.config.schema import Config
+from sweeper.core.schedule import Schedule
+from sweeper.core.stack import kernels
+from sweeper.core.stack.slabs import Slabs
+from sweeper.trial import Trial
+
+
+@dataclass(eq=False)
+class FusedLane:
+    """One trial in a fused stack.
+
+    Attributes:
+        trial: what is trained.
+        config: its own.
+        slabs: the stack's.
+        optimizer: the stack's.
+        row: where in both.
+        schedule: multiplier of the peak learning rate by step.
+        steps_per_epoch: optimizer steps.
+        epoch: 1-based, of the last epoch begun; 0 before.
+        taken: optimizer steps.
+    """
+
+    trial: Trial
+    config: Config
+    slabs: Slabs
+    optimizer: kernels.LaneOptimizer
+    row: int
+    schedule: Schedule
+    steps_per_epoch: int
+    epoch: int = 0
+    taken: int = 0
+
+    def state(self) -> Mapping[str, torch.Tensor]:
+        """See ``Lane.state``."""
+        return self.slabs.state(self.row)
+
+    def memory(self) -> Mapping[str, torch.Tensor]:
+        """See ``Lane.memory``."""
+        moments = {f"moment.{n}": moment[self.row] for n, moment in enumerate(self.optimizer.moments)}
+        return {f"model.{name}": tensor for name, tensor in self.state().items()} | moments
+
+    def recall(self, memory: Mapping[str, torch.Tensor], epoch: int) -> None:
+        """See ``Lane.recall``."""
+        self.slabs.load(self.row, {name: memory[f"model.{name}"] for name in self.state()})
+        for n, moment in enumerate(self.optimizer.moments):
+            moment[self.row] = memory[f"moment.{n}"]
+        self.taken = epoch * self.steps_per_epoch
+        self.optimizer.steps[self.row] = self.taken
+        self.epoch = epoch
+
+    def next_rate(self) -> float:
+        """The learning rate of the step that comes; each call is a step."""
+        self.taken += 1
+        return self.config.optimizer.lr * self.schedule(self.taken - 1)
+
+    def dropout(self) -> float:
+        """Its probability; 0 for a model without."""
+        return float(getattr(self.config.model, "dropout", 0.0))
