@@ -142,7 +142,6 @@ def drive(case: Case, finished: Callable[[int], None]) -> dict[str, Any]:
         "cpu_s": cpu,
         "reports": idle.reports,
         "complete": counts.complete,
-        "ledger_kb_per_trial": size / 1024 / case.trials,
     }
 
 
