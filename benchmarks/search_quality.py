@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import signal
 import statistics
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -184,6 +186,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--scratch", type=Path, default=SCRATCH, help=f"keeps every search (default {SCRATCH})")
     parser.add_argument("--print-only", action="store_true", help="write nothing to benchmarks/results")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C does: through every `with`
     found = search(Runs(options.scratch, options.trials, options.ray_limit), options.tasks, options.seeds, options.arms)
     result = summary(found, options.trials)
     picture = (options.scratch if options.print_only else FOLDER) / f"{result['date']}-search_quality.png"

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import signal
 import statistics
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -118,6 +120,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--scratch", type=Path, default=SCRATCH, help=f"keeps every search (default {SCRATCH})")
     parser.add_argument("--print-only", action="store_true", help="write nothing to benchmarks/results")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C does: through every `with`
     runs = Runs(options.scratch, options.trials)
     found = {}
     for seed in options.seeds:
