@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import bindparam, func, select
 
-from sweeper.ledger.reading import HOW, trial_record
+from sweeper.ledger.reading import LATEST, trial_record
 from sweeper.ledger.records import Mark, Pending, SweepState, TrackedSweep
 from sweeper.ledger.tables import report, tracked, tracked_sweep, trial
 
@@ -21,7 +21,7 @@ _AHEAD = sa.exists().where(
 ).correlate(tracked)  # fmt: skip
 _BEHIND = sa.and_(tracked.c.sweep == bindparam("sweep"), tracked.c.outcome.is_(None), sa.or_(trial.c.outcome.is_not(None), _AHEAD))
 _PENDING = (
-    select(trial, HOW, tracked.c.run_id, tracked.c.epoch.label("mirrored"))
+    select(trial, *LATEST, tracked.c.run_id, tracked.c.epoch.label("mirrored"))
     .select_from(tracked)
     .join(trial, _SAME)
     .where(_BEHIND)

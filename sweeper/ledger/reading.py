@@ -18,10 +18,17 @@ from sweeper.trial import Metric, Outcome, Report, Trial
 
 SWEEPS = select(sweep).order_by(sweep.c.created, sweep.c.name)
 SWEEP = select(sweep).where(sweep.c.name == bindparam("name"))
-_LATEST = select(attempt.c.how).where(attempt.c.sweep == trial.c.sweep, attempt.c.number == trial.c.number)
-HOW = _LATEST.order_by(attempt.c.n.desc()).limit(1).correlate(trial).scalar_subquery().label("how")
-TRIALS = select(trial, HOW).where(trial.c.sweep == bindparam("sweep")).order_by(trial.c.number)
-TRIAL = select(trial, HOW).where(trial.c.sweep == bindparam("sweep"), trial.c.number == bindparam("number"))
+
+
+def _latest(column: sa.Column[Any]) -> sa.Label[Any]:
+    """This of the trial's latest attempt."""
+    of = select(column).where(attempt.c.sweep == trial.c.sweep, attempt.c.number == trial.c.number)
+    return of.order_by(attempt.c.n.desc()).limit(1).correlate(trial).scalar_subquery().label(column.name)
+
+
+LATEST = (_latest(attempt.c.started), _latest(attempt.c.how))
+TRIALS = select(trial, *LATEST).where(trial.c.sweep == bindparam("sweep")).order_by(trial.c.number)
+TRIAL = select(trial, *LATEST).where(trial.c.sweep == bindparam("sweep"), trial.c.number == bindparam("number"))
 REPORTS = select(report).where(report.c.sweep == bindparam("sweep")).order_by(report.c.number, report.c.epoch)
 REPORTS_OF_TRIAL = REPORTS.where(report.c.number == bindparam("number"), report.c.epoch > bindparam("after"))
 
@@ -86,6 +93,7 @@ def _trial_record(row: Any) -> TrialRecord:
         created=row.created,
         ended=row.ended,
         closed_order=row.closed_order,
+        started=row.started,
         how=row.how,
     )
 

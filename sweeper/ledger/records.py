@@ -97,7 +97,8 @@ class TrialRecord:
         epochs: how many it was trained for; 0 while it is open.
         seconds: from the start of the closing attempt to the closing.
         closed_order: 1-based position among the sweep's closed trials.
-        how: how its latest attempt was trained, in a sentence; None before its first report.
+        started: when its latest attempt started; None for a trial that was only numbered yet.
+        how: how that attempt is trained, in a sentence; None before its first report.
     """
 
     trial: Trial
@@ -110,6 +111,7 @@ class TrialRecord:
     created: float
     ended: float | None
     closed_order: int | None
+    started: float | None
     how: str | None
 
     @property

@@ -49,6 +49,8 @@ def child_picture(sweep: SweepRecord, record: TrialRecord, reports: Sequence[Rep
         "stage": "search",
         "shape": record.trial.shape,
     }
+    if record.how is not None:
+        tags["engine"] = cut(record.how)
     if (gone := non_finite(reports)) != "":
         tags["non_finite"] = cut(gone)
     points = points_of(reports)
@@ -64,7 +66,7 @@ def child_picture(sweep: SweepRecord, record: TrialRecord, reports: Sequence[Rep
         identity=trial_id(sweep, record.number),
         name=f"{sweep.name}/{record.number}",
         status=status,
-        start_ms=milliseconds(record.created if record.seconds is None or record.ended is None else record.ended - record.seconds),
+        start_ms=milliseconds(record.created if record.started is None else record.started),
         end_ms=end_ms,
         tags=tags,
         params=texts(params),

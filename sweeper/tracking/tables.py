@@ -159,6 +159,8 @@ def trial_panel(sweep: str, record: TrialRecord, reports: Sequence[Report], metr
     if record.reason:
         head.append(f"  {record.reason}")
     facts = {"seed": str(record.trial.seed), "shape": record.trial.shape}
+    if record.how is not None:
+        facts["engine"] = record.how
     if record.best_value is not None:
         facts[f"best {metric}"] = f"{number(record.best_value)} at epoch {record.best_epoch}"
     if reports:

@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,27 @@ def test_a_long_trial_appears_while_it_runs(tmp_path: Path, store: Store, mirror
     assert run.info.status == "FINISHED"
     assert [step for step, _ in history(store, run, "val_loss")] == [1, 2, 3]
     assert mirror_violations(hand.ledger, *store, hand.name) == []
+
+
+def test_the_engine_is_told_and_a_retry_with_another_replaces_it(tmp_path: Path, mirror_of: MirrorOf, runs_of) -> None:
+    """The tag is how the latest attempt was trained, and the run starts when the trial did, not when it was numbered."""
+    hand = Hand(tmp_path, "engine")
+    hand.number(0)
+    hand.writer.release("worker")
+    hand.now += 60
+    [token] = hand.writer.start([0], "another")
+    first, *others = reports(0, 3, hand.now)
+    hand.record(token, [replace(first, how="stacked: 8 lanes, 2.6x the speed of one (measured on cpu)")])
+    mirror = mirror_of(hand)
+    assert mirror.sync(hand.name, patience_s=0) == 0
+    run = runs_of(hand)["engine/0"]
+    assert (run.data.tags["engine"], run.info.start_time) == ("stacked: 8 lanes, 2.6x the speed of one (measured on cpu)", hand.now * 1000)
+    hand.writer.release("another")
+    [token] = hand.writer.start([0], "third")
+    hand.record(token, [replace(first, how="plain: one lane is faster"), *others], Outcome.COMPLETE)
+    assert mirror.sync(hand.name) == 0
+    run = runs_of(hand)["engine/0"]
+    assert (run.info.status, run.data.tags["engine"]) == ("FINISHED", "plain: one lane is faster")
 
 
 def test_a_young_trial_waits_until_it_has_ended(tmp_path: Path, mirror_of: MirrorOf, runs_of) -> None:

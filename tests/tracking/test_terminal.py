@@ -158,7 +158,8 @@ def test_lists_and_panels_show_what_the_ledger_has(tmp_path: Path) -> None:
     hand = Hand(tmp_path)
     hand.trial(0, Outcome.DIVERGED, 1, val_loss=math.nan)
     hand.trial(1, Outcome.COMPLETE)
-    hand.record(hand.number(2), reports(2, 2, hand.now))
+    open_one, open_two = reports(2, 2, hand.now)
+    hand.record(hand.number(2), [replace(open_one, how="plain: this model cannot be stacked (nn.LSTM)"), open_two])
     ledger, name = hand.ledger, hand.name
     overview = shown(sweeps_table([(ledger.sweep(name), ledger.counts(name), ledger.best(name))]))
     assert overview[2].split()[:7] == ["mlp", "open", "2/5", "0", "val_loss", "0.09524", "1"]
@@ -172,5 +173,8 @@ def test_lists_and_panels_show_what_the_ledger_has(tmp_path: Path) -> None:
     assert "mlp/1  complete  complete by hand" in panel
     assert "best val_loss   0.09524 at epoch 3" in panel
     assert "norm" in panel
+    assert "engine" not in panel
+    running = "\n".join(shown(trial_panel(name, ledger.trial(name, 2), ledger.reports(name, 2), Metric.VAL_LOSS), 120))
+    assert "engine    plain: this model cannot be stacked (nn.LSTM)" in running
     assert shown(sweeps_table([])) == ["No sweeps yet. Start one: sweeper sweep mlp"]
     assert shown(trials_table([], Metric.VAL_LOSS)) == ["No trials yet."]
