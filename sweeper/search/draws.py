@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 from sweeper.config.files import tree_of
@@ -18,6 +19,14 @@ ATTEMPTS = 200
 """Proposals under one shape, and again with a free shape, before a duplicate is accepted."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Opener:
+    """What a block's first trial fixes for its siblings: the shape, and the values that make it."""
+
+    shape: str
+    structure: Mapping[str, Scalar]
+
+
 class Draws:
     """The sequence of trials of one sweep."""
 
@@ -26,27 +35,30 @@ class Draws:
         self._sampler = sampler
         self._blocks = Blocks(space)
         self._structural = frozenset(leaf.name for leaf in space.leaves if leaf.structural)
-        self._trials: list[Trial] = []
+        self._count = 0
+        self._openers: dict[int, _Opener] = {}  # by block; of other trials nothing is kept but the key of their values
         self._seen: set[str] = set()
 
     def __len__(self) -> int:
-        return len(self._trials)
+        return self._count
 
     def enter(self, trial: Trial) -> None:
         """Take over a trial that was numbered before, or has just been drawn; in order of numbers."""
-        self._trials.append(trial)
+        place = self._blocks.place(trial.number)
+        if place.sibling == 0:
+            self._openers[place.block] = _Opener(trial.shape, {k: v for k, v in trial.values.items() if k in self._structural})
+        self._count += 1
         self._seen.add(_key(trial.values))
         self._sampler.enter(trial)
 
     def ahead(self, lanes: int) -> range:
         """The numbers of the next batch, for a worker with so many free lanes; the sweep may end before it does."""
-        start = len(self._trials)
-        return range(start, start + self._blocks.batch(start, lanes))
+        return range(self._count, self._count + self._blocks.batch(self._count, lanes))
 
     def siblings(self, trial: Trial, numbers: range) -> bool:
         """Whether a trial of these numbers will (as a rule) have the shape of this one."""
-        opener = self._trials[self._blocks.opener(trial.block)]
-        return opener.shape == trial.shape and any(self._blocks.place(number).block == trial.block for number in numbers)
+        block = self._blocks.place(trial.number).block
+        return self._openers[block].shape == trial.shape and any(self._blocks.place(number).block == block for number in numbers)
 
     def draw(self) -> Trial:
         """The next trial.
@@ -54,7 +66,7 @@ class Draws:
         Raises:
             InputError: ``forbid`` leaves nothing to try.
         """
-        place = self._blocks.place(len(self._trials))
+        place = self._blocks.place(self._count)
         resolved = self._resolve(place)
         trial = Trial(
             number=place.number,
@@ -104,8 +116,7 @@ class Draws:
     def _attempts(self, place: Place) -> Iterator[tuple[int, Mapping[str, Scalar]]]:
         fixed: Mapping[str, Scalar] = {}
         if place.sibling > 0 and self._structural:
-            opener = self._trials[self._blocks.opener(place.block)]
-            fixed = {name: value for name, value in opener.values.items() if name in self._structural}
+            fixed = self._openers[place.block].structure
             for attempt in range(ATTEMPTS):
                 yield attempt, fixed
         for attempt in range(ATTEMPTS):
