@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
-import signal
 import socket
 import threading
 from contextlib import nullcontext
@@ -19,6 +19,7 @@ SWITCHES = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "RAY_DEDUP_LOGS_SKIP_REGEX": "(?s).*",
+    "RAY_DISABLE_FAILURE_SIGNAL_HANDLER": "1",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",
@@ -26,7 +27,7 @@ SWITCHES = {
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "86400",
     "TUNE_WARN_THRESHOLD_S": "3600",
 }
-"""Ray reads these at its import: no telemetry, nothing on our terminal, no snapshots of Tune's state, Ctrl-C is ours."""
+"""Ray reads these at its import: no telemetry, nothing on our terminal, no snapshots of Tune's state, Ctrl-C and SIGTERM are ours."""
 
 
 SET_BY_RAY = ("PYTHONBREAKPOINT",)
@@ -72,20 +73,20 @@ class Cluster:
             InfrastructureError: it cannot be started or reached.
         """
         self._begun.wait()
-        if threading.current_thread() is threading.main_thread():
-            # Ray's core has put its own handler for crashes below Python's: setting Python's again removes that one.
-            signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM) or signal.SIG_DFL)
         if self._error is not None:
             hint = "; is RAY_ADDRESS right, and does RAY_AUTH_TOKEN hold the cluster's token?" if os.environ.get("RAY_ADDRESS") else ""
             raise InfrastructureError(f"Ray cannot be started or reached: {self._error}{hint}") from self._error
 
     def stop(self) -> None:
-        """Begin to stop Ray, which takes a second or two; leaving the block waits for it."""
+        """Begin to stop Ray, which takes a second or two; leaving the block waits for it. Nothing may use Ray any more."""
+        # A handle that the garbage collector finds while Ray's core stops would end this process: it looks at nothing older than now.
+        gc.freeze()
         self._over.set()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
         self._keeper.join()
+        gc.unfreeze()
         for name, value in self._environment.items():
             if value is None:
                 os.environ.pop(name, None)

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import ray
 from ray import tune
+from ray.tune.execution.class_cache import DEFAULT_ENV_VARS
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from sweeper.data.dataset import Dataset
@@ -42,6 +43,9 @@ class Driver:
         name: str,
         home: Path,
     ) -> None:
+        # Tune's one default is for PyTorch Lightning. An actor with variables of its own gets a new process, which imports Ray twice;
+        # without them it takes one of those that Ray has started ahead.
+        DEFAULT_ENV_VARS.clear()
         room = _room(cpus_per_worker, gpus_per_worker)
         self._workers = room if workers is None else workers
         self._name = name

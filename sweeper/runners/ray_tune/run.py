@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from sweeper.data.dataset import Dataset
@@ -21,6 +22,7 @@ def run(
     gpus_per_worker: float,
     name: str,
     home: Path,
+    cluster: Cluster | None = None,
 ) -> None:
     """Train every open trial of the sweep on Ray workers.
 
@@ -33,17 +35,18 @@ def run(
         gpus_per_worker: GPUs, or a share of one, that each session reserves.
         name: the sweep's name.
         home: the sweep's own folder, where Tune's scratch folder lives while this runs.
+        cluster: one that the caller has entered, and will leave; default: one for this run alone.
 
     Raises:
         InfrastructureError: Ray cannot be started or reached, no node has room for a worker, a store failed, or
             the workers die without getting on.
         StaleWriterError: another process has taken the sweep over.
     """
-    with Cluster(name) as cluster:
+    with Cluster(name) if cluster is None else nullcontext(cluster) as running:
         # Tune's import takes a third as long as Ray's start, which goes on meanwhile.
         from sweeper.runners.ray_tune.driver import Driver
 
-        cluster.ready()
+        running.ready()
         with (
             sigterm_as_interrupt(),
             Driver(
