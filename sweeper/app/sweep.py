@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +26,8 @@ from sweeper.app.resources import Slots, slots
 from sweeper.app.training import make_train
 from sweeper.config.files import find_space
 from sweeper.config.space import Space
-from sweeper.errors import InputError, StaleWriterError
+from sweeper.data.sources import BUILT_IN
+from sweeper.errors import InputError, StaleWriterError, SweeperError
 from sweeper.ledger.owner import Owner
 from sweeper.ledger.records import Counts, NewSweep, SweepRecord, SweepState, TrialRecord
 from sweeper.ledger.store import Ledger
@@ -35,6 +38,10 @@ from sweeper.tracking.terminal import LiveView
 
 if TYPE_CHECKING:
     from sweeper.data.dataset import Dataset
+    from sweeper.runners.ray_tune import Cluster
+
+LOOK_S = 0.2
+"""Between two looks at whether a trial has closed."""
 
 DRAIN_SECONDS = 60.0
 """How long the command waits for MLflow after the winner is known."""
@@ -117,21 +124,26 @@ def sweep(request: Request, tell: Callable[[str], None], announce: Callable[[Fin
         return shown
     with placed(choice.space):
         room = slots(choice.space.base.resources, choice.space.source, cluster=bool(os.environ.get("RAY_ADDRESS")))
-    data = prepared(choice.space)
-    ledger = Ledger.open(home.ledger_url)
-    writer = claimed(home, ledger, choice, data)
-    try:
-        follower = follow.start(choice.name)
-        with LiveView(ledger, choice.name, workers=1 if request.runner == "local" else room.workers, quiet=request.quiet):
-            if ledger.known(choice.name).state is SweepState.OPEN and ledger.counts(choice.name).unfinished:
-                _train(request.runner, home, writer, data, room)
-            close(home, ledger, writer, data)
-    finally:
-        with suppress(StaleWriterError):  # somebody else has it already
-            writer.release_owner()
-    known = finished(ledger, choice.name, 0, started)
-    announce(known)
-    return replace(known, pending=follower.drain(DRAIN_SECONDS), trouble=follower.error)
+    # What a user brings is checked before anything is started; a built-in set cannot be bad, and is loaded while Ray starts.
+    data = None if choice.space.base.data.source in BUILT_IN else prepared(choice.space)
+    with _cluster(request.runner, choice.name) as cluster:
+        data = prepared(choice.space) if data is None else data
+        ledger = Ledger.open(home.ledger_url)
+        writer = claimed(home, ledger, choice, data)
+        try:
+            follower = follow.start(choice.name)
+            with LiveView(ledger, choice.name, workers=1 if cluster is None else room.workers, quiet=request.quiet):
+                if ledger.known(choice.name).state is SweepState.OPEN and ledger.counts(choice.name).unfinished:
+                    _train(cluster, home, ledger, writer, data, room)
+                if cluster is not None:
+                    cluster.stop()
+                close(home, ledger, writer, data)
+        finally:
+            with suppress(StaleWriterError):  # somebody else has it already
+                writer.release_owner()
+        known = finished(ledger, choice.name, 0, started)
+        announce(known)
+        return replace(known, pending=follower.drain(DRAIN_SECONDS), trouble=follower.error)
 
 
 def claimed(home: Home, ledger: Ledger, choice: Choice, data: Dataset) -> Writer:
@@ -186,24 +198,59 @@ def _facts(home: Home, space: Space, data: Dataset) -> dict[str, Any]:
     }
 
 
-def _train(runner: str, home: Home, writer: Writer, data: Dataset, room: Slots) -> None:
+def _cluster(runner: str, name: str) -> AbstractContextManager[Cluster | None]:
+    """Ray, which begins to start when it is entered; nothing for the local runner."""
+    if runner == "local":
+        return nullcontext()
+    from sweeper.runners.ray_tune import Cluster
+
+    return Cluster(name)
+
+
+def _train(cluster: Cluster | None, home: Home, ledger: Ledger, writer: Writer, data: Dataset, room: Slots) -> None:
     checkpoints = home.sweep_dir(writer.sweep) / "checkpoints"
     safe_url = make_url(home.ledger_url).set(password=None).render_as_string()
     make_desk = partial(open_desk, safe_url, writer.sweep, writer.epoch)
-    if runner == "local":
+    if cluster is None:
         from sweeper.runners import local
 
         local.run(make_desk(), make_train(checkpoints, room.device, data))
     else:
         from sweeper.runners import ray_tune
 
-        ray_tune.run(
-            make_desk,
-            partial(make_train, checkpoints, room.device),
-            data,
-            workers=room.workers,
-            cpus_per_worker=room.cpus,
-            gpus_per_worker=room.gpus,
-            name=writer.sweep,
-            home=home.sweep_dir(writer.sweep),
-        )
+        with _exporter_imported(ledger, writer.sweep):
+            ray_tune.run(
+                make_desk,
+                partial(make_train, checkpoints, room.device),
+                data,
+                workers=room.workers,
+                cpus_per_worker=room.cpus,
+                gpus_per_worker=room.gpus,
+                name=writer.sweep,
+                home=home.sweep_dir(writer.sweep),
+                cluster=cluster,
+            )
+
+
+@contextmanager
+def _exporter_imported(ledger: Ledger, sweep: str) -> Iterator[None]:
+    """Imports what the winner's export needs, torch above all, in a thread while the block trains: the end need not wait a second for it.
+
+    Begins when a trial has closed, so that the workers' start, which is imports too, goes first.
+    """
+    before, over = ledger.counts(sweep).closed, threading.Event()
+
+    def ahead() -> None:
+        with suppress(SweeperError):  # it is only ahead of time
+            while ledger.counts(sweep).closed == before:
+                if over.wait(LOOK_S):
+                    return
+            import_module("sweeper.production.model")
+
+    thread = threading.Thread(target=ahead, name="sweeper-ahead", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

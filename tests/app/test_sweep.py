@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 import sweeper as library
+from sweeper.app.sweep import Request, sweep
+from sweeper.errors import InputError
 from sweeper.ledger.store import Ledger
+from sweeper.runners.ray_tune import Cluster
 from sweeper.trial import Outcome
 
-from .driving import ledger_of, sweeper, told, write
+from .driving import TINY, ledger_of, sweeper, told, write
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -83,6 +86,25 @@ def test_runners_decide_alike(home: Path, tmp_path_factory: pytest.TempPathFacto
     decisions = _decisions(ledger_of(home))
     assert _decisions(ledger_of(other)) == decisions
     assert {outcome for _, _, _, outcome, *_ in decisions} == {Outcome.COMPLETE, Outcome.PRUNED}
+
+
+def test_bad_data_of_ones_own_is_told_before_ray_starts(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file is read and checked first; nothing was entered that would have to be stopped."""
+    entered: list[Cluster] = []
+    monkeypatch.setattr(Cluster, "__enter__", entered.append)
+    (home / "rows.csv").write_text("a,b\n1,2\n")
+    space = write(home, TINY.replace("source: digits", "source: rows.csv, target: c"))
+    with pytest.raises(InputError, match="rows"):
+        sweep(Request(str(space)), print, print)
+    assert entered == []
+
+
+def test_a_space_that_does_not_fit_built_in_data_leaves_nothing(home: Path) -> None:
+    """Ray has begun to start by then; it is stopped again."""
+    done = sweeper("sweep", write(home), "--set", "training.batch_size=5000")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "batches of 5000 rows" in done.stderr
+    assert [path.name for path in home.iterdir()] == ["tiny.yaml"]
 
 
 def test_the_range_test_beside_the_sweep(home: Path) -> None:
