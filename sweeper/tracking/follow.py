@@ -26,6 +26,8 @@ SLOWEST_TURN_S = 5.0
 """Between two tries while the tracker is down."""
 LAST_WORDS_S = 5.0
 """For what is still in the ledger when the driver is gone or the writer is asked to end."""
+NICENESS = 5
+"""How much less urgent than the driver and its workers the writer is, from its start."""
 DOWN_S = 10.0
 """So long the end of a sweep waits for a tracker that is down."""
 
@@ -95,8 +97,11 @@ def start(sweep: str) -> Follower:
         stdin=subprocess.PIPE,
         stdout=said,
         stderr=complaints,
-        start_new_session=True,  # a Ctrl-C in the terminal is the driver's to judge
+        # A Ctrl-C in the terminal is the driver's to judge. Not a session of its own: Linux shares processors between sessions first
+        # (sched_autogroup), whatever the niceness of their processes.
+        process_group=0,
     )
+    os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
     return Follower(process, said, complaints)
 
 
@@ -129,7 +134,6 @@ def follow(mirror: Mirror, sweep: str, lock: Path) -> int:
         How many records the tracker still lacks.
     """
     ending = _Ending()
-    os.nice(5)  # training comes first
     while True:
         with tried(lock) as free:
             if free:

@@ -13,7 +13,7 @@ from typing import IO
 
 import pytest
 
-from sweeper.tracking.follow import Follower, lock_of, once
+from sweeper.tracking.follow import Follower, lock_of, once, start
 from sweeper.tracking.locks import locked, tried
 
 pytestmark = pytest.mark.slow
@@ -158,6 +158,17 @@ def test_a_second_writer_waits_for_the_first(started: Started) -> None:
     started.set(over=True)
     assert second.wait(30) == 0
     second.stdin.close()
+
+
+def test_the_writer_is_less_urgent_from_its_start(home: Path) -> None:
+    """In the session of the driver, for Linux may share processors between sessions before it looks at niceness."""
+    follower = start("mlp")
+    writer = follower._process.pid
+    assert os.getpriority(os.PRIO_PROCESS, writer) == min(os.getpriority(os.PRIO_PROCESS, 0) + 5, 19)
+    assert os.getsid(writer) == os.getsid(0)
+    assert os.getpgid(writer) != os.getpgid(0)
+    assert follower.drain(1) == 1  # there is no such sweep here
+    assert list(home.iterdir()) == []
 
 
 def test_a_writer_that_breaks_is_told_of(tmp_path: Path) -> None:
