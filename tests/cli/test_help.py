@@ -24,3 +24,10 @@ def test_help_names_every_command() -> None:
     for command in ("sweep", "plan", "lr-range", "train", "list", "show", "best", "cancel", "rm", "fsck", "sync", "schema", "ui"):
         assert f"  {command} " in done.stdout
     assert "..." not in done.stdout.split("Commands:")[1]  # every sentence fits its line
+
+
+def test_the_exit_does_not_look_for_garbage() -> None:
+    """With torch or mlflow loaded that takes half a second, in which nothing happens."""
+    code = "import atexit, gc, sys; atexit.register(lambda: print(gc.get_freeze_count() > 0)); import sweeper.cli; sweeper.cli.main()"
+    done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[1:] == ["True"]
