@@ -108,7 +108,7 @@ def rows(table: dict[str, Any]) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for arm, of in table.items():
-        quartiles = " / ".join("never" if at is None else f"{at:.1f}" for at in of["quartiles"])
+        quartiles = " / ".join("not reached" if at is None else f"{at:.1f}" for at in of["quartiles"])
         low, high = of["interval"]
         faster = f"{of['times_faster']:.1f} ({low:.1f}-{high:.1f})"
         others = f"{of['times_faster_complete']:.1f} | {of['times_faster_with_startup']:.1f} | {of['startup']:.1f}"

@@ -129,6 +129,8 @@ def main(path: Path, seconds: float, target: float | None, settings: list[str]) 
         ).fit()
     if results.errors:
         raise results.errors[0]
+    if not trace.epochs:
+        sys.exit(f"no trial reported within {seconds:g} s")
     if not recorder.done.is_set():
         trace.ended = "time"
         trace.seconds = time.time() - STARTED - trace.startup
