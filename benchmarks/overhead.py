@@ -7,7 +7,8 @@ as in a real sweep. The cases with one lane ask and report trial by trial, those
 
 Memory is the resident set at 100, 1,000, ... finished trials; what grows is named by a shorter run under ``tracemalloc``.
 
-Usage: python -m benchmarks overhead [--sizes 100,1000,10000] [--tpe-sizes 100,1000] [--lanes 1,8] [--results FOLDER]
+Usage: python -m benchmarks overhead [--sizes 100,1000,10000] [--tpe-sizes 100,1000] [--lanes 1,8] [--repeats 3]
+       [--results FOLDER]
        python -m benchmarks overhead --profile random:1000:1:full    (cProfile of one case, slowest functions first; writes nothing)
 Writes benchmarks/results/DATE-overhead.json and .md.
 """
@@ -211,7 +212,7 @@ def page(result: dict[str, Any]) -> str:
     lines = [
         f"# Orchestration overhead per trial, {result['date']}",
         "",
-        f"{result['told']}. `python -m benchmarks overhead`",
+        f"{result['told']}; the middle one of {result['repeats']} runs. `python -m benchmarks overhead`",
         "",
         "A sweep whose training does nothing, by the local runner on a real SQLite ledger, without MLflow. *full*: 20 reports and four",
         "verdicts a trial; *halved*: halving stops most trials early.",
@@ -269,6 +270,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--sizes", default="100,1000,10000", help="trials, default 100,1000,10000")
     parser.add_argument("--tpe-sizes", default="100,1000", help="trials of the cases with TPE, default 100,1000")
     parser.add_argument("--lanes", default="1,8", help="default 1,8")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each case, of which the middle one counts (default 3)")
     parser.add_argument("--results", type=Path, default=FOLDER, help="where the result is written")
     parser.add_argument("--profile", type=Case.parse, metavar="CASE", help="print a profile of one case: random:1000:1:full")
     parser.add_argument("--one", type=Case.parse, help=argparse.SUPPRESS)
@@ -285,11 +287,12 @@ def main(arguments: list[str]) -> None:
     planned = [Case("random", size, count, kind) for kind in ("full", "halved") for count in lanes for size in sizes]
     planned += [Case("shapes", size, count, "halved") for count in lanes for size in sizes]
     planned += [Case("tpe", int(size), count, "halved") for count in lanes for size in options.tpe_sizes.split(",") if size]
-    result: dict[str, Any] = {**setting(), "target_ms": TARGET_MS, "cases": [], "failures": []}
+    result: dict[str, Any] = {**setting(), "target_ms": TARGET_MS, "repeats": options.repeats, "cases": [], "failures": []}
     for case in planned:
         print(f"{time.strftime('%H:%M:%S')} {case!s:26}", end="", flush=True)
         try:
-            made = child("--one", case)
+            repeated = sorted((child("--one", case) for _ in range(options.repeats)), key=lambda one: float(one["ms_per_trial"]))
+            made = repeated[len(repeated) // 2]
         except Exception as error:  # noqa: BLE001 - a failed case is part of the result, and the others go on
             result["failures"].append(f"{case}: {error}")
             print(f" failed: {error}", flush=True)

@@ -143,17 +143,22 @@ def run(
         lines: list[tuple[float, str]] = []
         overdue = threading.Event()
 
+        def read() -> None:
+            assert process.stdout is not None  # noqa: S101 - it was opened as a pipe
+            for line in process.stdout:
+                lines.append((time.perf_counter() - started, line))
+                on_line(line)
+
         def end() -> None:
             overdue.set()
             _kill((process.pid, *watch.living))
 
         late = threading.Timer(timeout_s, end)
         late.start()
+        # Beside the wait for the command: what it leaves behind may hold its stdout open.
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
         try:
-            assert process.stdout is not None  # noqa: S101 - it was opened as a pipe
-            for line in process.stdout:
-                lines.append((time.perf_counter() - started, line))
-                on_line(line)
             code = process.wait()
         finally:
             late.cancel()
@@ -166,6 +171,8 @@ def run(
             time.sleep(PERIOD_S)
         linger = max(0.0, time.perf_counter() - ended - 2 * PERIOD_S)
         left = len(watch.living)
+        _kill(watch.living)
+        reader.join(linger_s)
     what = f"{' '.join(command)[:200]}: "
     if overdue.is_set():
         raise CommandError(f"{what}not done after {timeout_s:.0f} s")
