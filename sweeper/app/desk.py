@@ -74,7 +74,7 @@ class LedgerDesk:
         return Lease(tuple(trials), tuple(tokens), self._study.ask_at)
 
     def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
-        """Judge and record; in a cancelled sweep every trial stops at its next report."""
+        """Judge and record; in a cancelled sweep every trial stops at the last of its reports."""
         # A late report of a lost attempt must not reach the study: the trial's new attempt is judged there.
         for token, report in zip(tokens, reports, strict=True):
             if self._tokens.get(report.trial) != token:
@@ -82,16 +82,16 @@ class LedgerDesk:
         going = self._going()
         verdicts = self._study.report(reports)
         if not going:
-            verdicts = [
-                _cancelled(report) if isinstance(verdict, Continue) else verdict for report, verdict in zip(reports, verdicts, strict=True)
-            ]
+            for index in {report.trial: index for index, report in enumerate(reports)}.values():
+                if isinstance(verdicts[index], Continue):
+                    verdicts[index] = Stop(Outcome.CANCELLED, f"cancelled at epoch {reports[index].epoch}")
         self._writer.record(
             [
                 Entry(token, report, verdict, self._study.best_of(report.trial))
                 for token, report, verdict in zip(tokens, reports, verdicts, strict=True)
             ]
         )
-        # Of several reports of one trial the first Stop counts; in a cancelled sweep each of them gets one.
+        # Of several reports of one trial the first Stop counts.
         ended: dict[int, Outcome] = {}
         for report, verdict in zip(reports, verdicts, strict=True):
             if isinstance(verdict, Stop):
@@ -139,10 +139,6 @@ class LedgerDesk:
 
     def _going(self) -> bool:
         return self._writer.beat() is SweepState.OPEN
-
-
-def _cancelled(report: Report) -> Stop:
-    return Stop(Outcome.CANCELLED, f"cancelled at epoch {report.epoch}")
 
 
 def open_desk(ledger_url: str, sweep: str, epoch: int) -> LedgerDesk:

@@ -78,8 +78,7 @@ class Pool:
         Raises:
             InputError: ``forbid`` leaves nothing to try.
         """
-        self._workers.add(worker)
-        limit = self._fair(lanes)
+        limit = self._fair(worker, lanes)
         if beside is not None:
             return [] if beside.number in self._alone else self._of_shape(beside, limit)
         if self._suspects:
@@ -93,6 +92,7 @@ class Pool:
     def hand(self, worker: str, trials: Iterable[Trial]) -> None:
         """The worker has these now, and what is ``new`` was recorded."""
         self.new.clear()
+        self._workers.add(worker)
         for trial in trials:
             if self._suspects.pop(trial.number, None) is None:
                 waiting = self._waiting[trial.shape]
@@ -129,7 +129,7 @@ class Pool:
         self.new += batch
         self.add(batch)
 
-    def _fair(self, lanes: int) -> int:
-        """At most its share of what is not started, so that no worker of those known is idle while another has a stack of trials."""
+    def _fair(self, worker: str, lanes: int) -> int:
+        """At most a share of what is not started, so that none of the workers known is idle while another has a stack of trials."""
         unstarted = self._numbering.unnumbered + len(self._suspects) + sum(map(len, self._waiting.values()))
-        return max(1, min(lanes, -(-unstarted // len(self._workers))))
+        return max(1, min(lanes, -(-unstarted // len(self._workers | {worker}))))

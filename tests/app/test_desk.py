@@ -120,17 +120,18 @@ def test_cancel_stops_running_trials_and_gives_no_new_ones(stage: Stage) -> None
 
 
 def test_cancel_amid_several_reports_of_a_trial_closes_it_once(stage: Stage) -> None:
-    """A worker that brings the epochs since its last call is answered by a stop for each, and the trial ends at the first."""
+    """Of a worker that brings the epochs since its last call all are kept, and the trial ends at the last."""
     desk = stage.desk()
     lease = desk.lease("a", 1)
     assert lease is not None
     stage.ledger.request_cancel("small")
-    reports = [Report(0, epoch, {"train_loss": 1.0, "val_loss": 1.0}, 1.7e9) for epoch in (1, 2, 3)]
+    reports = [Report(0, epoch, {"train_loss": 1.0, "val_loss": 1.0 / epoch}, 1.7e9) for epoch in (1, 2, 3)]
     verdicts = desk.report([lease.tokens[0]] * 3, reports)
-    assert [isinstance(verdict, Stop) for verdict in verdicts] == [True, True, True]
+    assert [isinstance(verdict, Stop) for verdict in verdicts] == [False, False, True]
     record = stage.ledger.trial("small", 0)
     assert record is not None
-    assert (record.outcome, record.epochs) == (Outcome.CANCELLED, 1)
+    assert (record.outcome, record.epochs, record.best_epoch) == (Outcome.CANCELLED, 3, 3)
+    assert invariants.check(stage.ledger, stage.ledger.known("small")) == []
 
 
 def test_nan_is_diverged_and_never_best(stage: Stage) -> None:

@@ -65,21 +65,17 @@ class Handing(RuleBasedStateMachine):
 
     def take(self, worker: str, lanes: int, beside: Trial | None = None) -> list[Trial]:
         """Choose, check and hand out, as the desk does."""
-        self.known.add(worker)
-        before = self.waiting()
-        unstarted = len(before) + len(self.pool.new) + self.study.unnumbered
+        unstarted = len(self.waiting()) + len(self.pool.new) + self.study.unnumbered
         trials = self.pool.choose(worker, lanes, beside)
         assert self.pool.choose(worker, lanes, beside) == trials, "nothing is handed out by choosing"
-        assert len(trials) <= max(1, min(lanes, math.ceil(unstarted / len(self.known))))
+        assert len(trials) <= max(1, min(lanes, math.ceil(unstarted / len(self.known | {worker}))))
         assert len({trial.shape for trial in trials}) <= 1
+        if not trials:
+            assert beside is not None or unstarted == 0, "no worker is refused while a trial waits"
+            return []
+        self.known.add(worker)
         self.recorded.update({trial.number: trial for trial in self.pool.new})
         assert {trial.number for trial in trials} <= self.waiting()
-        if not self.pool.new:
-            assert {trial.number for trial in trials} <= before
-        if beside is None and not trials:
-            assert not before, "no worker is refused while a trial waits"
-            assert self.study.unnumbered == 0
-            self.known.discard(worker)
         if self.suspects & {trial.number for trial in trials}:
             assert len(trials) == 1
             assert beside is None

@@ -142,6 +142,27 @@ def test_a_report_twice_is_a_report_once() -> None:
     assert isinstance(tell(study, report(third, 2, 0.45)), Stop)
 
 
+def test_what_follows_a_stop_in_the_same_call_never_was() -> None:
+    """A trial that is pruned at one rung has no value at the next, nor a best one from there, though its worker went on for a while."""
+    study = Study(space(sampler="random"), 2)
+    first, second = study.ask(2)
+    low, *high = [report(first, 2, 0.1), report(second, 2, 0.9), report(second, 6, 0.01)]
+    verdicts = study.report([low, *high])
+    assert [isinstance(verdict, Stop) for verdict in verdicts] == [False, True, False]
+    assert study.best_of(second.number) == (0.9, 2)
+    assert isinstance(tell(study, report(first, 6, 0.1)), Continue)
+
+
+def test_a_call_with_a_closed_trial_is_refused_as_a_whole() -> None:
+    """Of the other trials' reports nothing is taken."""
+    study = Study(space(sampler="random"), 2)
+    first, second = study.ask(2)
+    study.close(second.number, Outcome.FAILED)
+    with pytest.raises(StaleWriterError, match="trial 1 is not open"):
+        study.report([report(first, 1, 0.5), report(second, 1, 0.5)])
+    assert study.best_of(first.number) is None
+
+
 @each_sampler
 def test_closed_trials_take_no_more_reports(sampler: str) -> None:
     """Reports, closes and reopens of a trial that is not open are refused."""
