@@ -14,13 +14,14 @@ from sweeper.core.dropout import dropouts
 from sweeper.core.stack.masks import Drop
 from sweeper.core.stack.sequence import Pass, Tensors
 
+NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
+
 
 class GeneralForward:
     """``model`` with K sets of parameters and buffers.
 
     Autocast is no help here: under ``vmap`` a linear layer with a bias silently computes in float32 (PyTorch issue 192617). So
-    parameters and inputs are cast to ``dtype`` and the outputs are what the model makes of that; normalisation keeps its
-    statistics in float32 buffers.
+    parameters and inputs are cast to ``dtype`` and the outputs are what the model makes of that; norm layers compute in float32.
 
     Args:
         model: of the shape; it is copied without its values.
@@ -38,11 +39,16 @@ class GeneralForward:
             layer.p = 0.0  # what a lane drops is in its masks
         self._dropouts = [layers[drop.layer] for drop in met]
         self._dtype = dtype
+        norms = [(name, module) for name, module in self._model.named_modules() if isinstance(module, NORMS)]
+        self._exact = {f"{name}.{parameter}" for name, module in norms for parameter, _ in module.named_parameters()}
+        for _, norm in norms:
+            norm.register_forward_pre_hook(lambda _module, inputs: (inputs[0].float(),))
+            norm.register_forward_hook(lambda _module, _inputs, out: out.to(dtype))
 
     def __call__(self, x: torch.Tensor, this: Pass) -> torch.Tensor:
         """See ``sweeper.core.stack.sequence.Forward``."""
         self._model.train(this.training)
-        leaves = {name: leaf.to(self._dtype) for name, leaf in this.leaves.items()}
+        leaves = {name: leaf if name in self._exact else leaf.to(self._dtype) for name, leaf in this.leaves.items()}
         out: torch.Tensor = vmap(self._one)(leaves, dict(this.buffers), x.to(self._dtype), list(this.masks))
         return out
 

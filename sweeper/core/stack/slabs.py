@@ -56,7 +56,10 @@ class Slabs:
 
     @torch.no_grad()
     def load(self, row: int, state: Mapping[str, torch.Tensor]) -> None:
-        """Copies a model's state into a row."""
+        """Copies a model's state into a row, whatever was there before."""
+        # Its padding too: where a lane diverged, clipping by a norm that is not finite has left NaN there.
+        self.values[row] = 0.0
+        self.gradient[row] = 0.0
         for name, tensor in self.state(row).items():
             tensor.copy_(state[name])
 
