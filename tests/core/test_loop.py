@@ -1,9 +1,8 @@
-"""The generator: determinism, lockstep, commands, checkpoints."""
+"""The generator, by either engine: determinism, lockstep, commands, checkpoints."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +14,21 @@ from sweeper.core import checkpoint, schedule
 from sweeper.core.loop import record_losses, train
 from sweeper.data.dataset import Dataset
 from sweeper.errors import InputError
-from sweeper.trial import Command, Continue, Outcome, Refill, Report, Stop
+from sweeper.trial import Outcome, Refill, Stop, Trial
+from tests.core.driving import GO, PRUNE, curve, of, script
 
 NOISY = {"width": 32, "norm": "batch", "dropout": 0.3}
-GO = Continue("go on")
-PRUNE = Stop(Outcome.PRUNED, "worse than the rung")
 
 
-def curve(reports: Sequence[Report]) -> list[tuple[int, dict[str, float], str | None]]:
-    """What of one trial's reports must be the same again."""
-    return [(r.epoch, {name: value for name, value in r.metrics.items() if name != "seconds"}, r.ended) for r in reports]
+@pytest.fixture(scope="module", params=["plain", "stacked"])
+def make_trial(request: pytest.FixtureRequest, make_trial: Any) -> Any:
+    """Makes trials for either engine."""
 
+    def made(number: int = 0, seed: int = 0, **parts: Any) -> Trial:
+        trial: Trial = make_trial(number, seed, **{**parts, "training": {**parts.get("training", {}), "engine": request.param}})
+        return trial
 
-def script(training: Generator[list[Report], list[Command], None], *answers: list[Command]) -> list[list[Report]]:
-    """Answers with these, and then with Continue; the reports by round."""
-    rounds = [next(training)]
-    for answer in [*answers, *([[GO] * len(rounds[-1])] * 100)]:
-        try:
-            rounds.append(training.send(answer[: len(rounds[-1])]))
-        except StopIteration:
-            break
-    return rounds
+    return made
 
 
 @pytest.mark.parametrize("parts", [{}, {"model": NOISY}, {"model": {"family": "cnn", "channels": 4}}, {"training": {"precision": "bf16"}}])
@@ -57,29 +50,29 @@ def test_a_trial_gives_the_same_bits_alone_and_among_others(digits: Dataset, mak
     assert [(r.epoch, r.trial) for r in together] == [(epoch, n) for epoch in (1, 2, 3) for n in range(3)]
     for trial in trials:
         alone = drive(train([trial], digits, device="cpu"))
-        assert curve(alone) == curve([r for r in together if r.trial == trial.number])
+        assert curve(alone) == curve(of(trial.number, [together]))
 
 
 def test_a_stopped_lane_is_gone_and_the_others_go_on(digits: Dataset, make_trial: Any, drive: Any) -> None:
     """After a Stop there is one report less per round, and nothing changes for the neighbour."""
     trials = [make_trial(n, seed=n, model=NOISY) for n in range(2)]
-    rounds = script(train(trials, digits, device="cpu"), [PRUNE, GO])
+    rounds = script(train(trials, digits, device="cpu"), {0: PRUNE})
     assert [[r.trial for r in reports] for reports in rounds] == [[0, 1], [1], [1]]
-    assert curve([r for reports in rounds for r in reports if r.trial == 1]) == curve(drive(train([trials[1]], digits, device="cpu")))
+    assert curve(of(1, rounds)) == curve(drive(train([trials[1]], digits, device="cpu")))
 
 
 def test_a_refilled_lane_trains_the_new_trial_from_its_start(digits: Dataset, make_trial: Any, drive: Any) -> None:
     """The new trial's course is that of the trial alone, though it began two epochs after its neighbour."""
     first, second, third = (make_trial(n, seed=n, model=NOISY) for n in range(3))
-    rounds = script(train([first, second], digits, device="cpu"), [GO, GO], [Refill(third), GO])
-    assert [[(r.trial, r.epoch) for r in reports] for reports in rounds] == [
+    rounds = script(train([first, second], digits, device="cpu"), {}, {0: Refill(third)})
+    assert [sorted((r.trial, r.epoch) for r in reports) for reports in rounds] == [
         [(0, 1), (1, 1)],
         [(0, 2), (1, 2)],
-        [(2, 1), (1, 3)],
+        [(1, 3), (2, 1)],
         [(2, 2)],
         [(2, 3)],
     ]
-    assert curve([r for reports in rounds for r in reports if r.trial == 2]) == curve(drive(train([third], digits, device="cpu")))
+    assert curve(of(2, rounds)) == curve(drive(train([third], digits, device="cpu")))
 
 
 def test_the_best_epoch_is_on_disk_before_the_ended_report(digits: Dataset, make_trial: Any, tmp_path: Path) -> None:
@@ -104,14 +97,14 @@ def test_the_best_epoch_is_on_disk_before_the_ended_report(digits: Dataset, make
 def test_only_a_complete_trial_keeps_its_checkpoint(digits: Dataset, make_trial: Any, tmp_path: Path, answer: Stop, kept: bool) -> None:
     """The answer to any report, also to the last, decides."""
     for epochs in (1, 3):
-        script(train([make_trial(epochs, training={"epochs": epochs})], digits, device="cpu", checkpoints=tmp_path), [answer])
+        script(train([make_trial(epochs, training={"epochs": epochs})], digits, device="cpu", checkpoints=tmp_path), {epochs: answer})
         assert (tmp_path / str(epochs)).exists() is kept
 
 
 def test_a_refill_keeps_the_checkpoint_of_a_trial_that_had_ended(digits: Dataset, make_trial: Any, tmp_path: Path) -> None:
     """An ended trial is complete; one that is replaced earlier is not."""
     trials = [make_trial(n, training={"epochs": 1}) for n in range(2)]
-    script(train(trials[:1], digits, device="cpu", checkpoints=tmp_path), [Refill(trials[1])], [PRUNE])
+    script(train(trials[:1], digits, device="cpu", checkpoints=tmp_path), {0: Refill(trials[1])}, {1: PRUNE})
     assert [path.name for path in tmp_path.iterdir()] == ["0"]
 
 
@@ -125,15 +118,16 @@ def test_early_stopping_ends_a_trial_with_its_sentence(digits: Dataset, make_tri
 def test_a_diverged_trial_reports_nan_and_goes_on_answering(digits: Dataset, make_trial: Any, drive: Any, tmp_path: Path) -> None:
     """The loss is reported as it is, the neighbour is unharmed, and nothing broken is ever the best, not even by accuracy."""
     search = {"metric": "val_accuracy"}
-    wild = make_trial(0, optimizer={"name": "sgd", "lr": 1e30, "weight_decay": 0.0}, training={"clip_norm": None}, search=search)
-    calm = make_trial(1, search=search)
+    sgd = {"name": "sgd", "weight_decay": 0.0}
+    wild = make_trial(0, optimizer={**sgd, "lr": 1e30}, training={"clip_norm": None}, search=search)
+    calm = make_trial(1, optimizer={**sgd, "lr": 1e-2}, search=search)
     reports = drive(train([wild, calm], digits, device="cpu", checkpoints=tmp_path))
-    broken = [r for r in reports if r.trial == 0]
+    broken = of(0, [reports])
     assert len(broken) == 3
     assert not any(r.finite() for r in broken)
     assert math.isfinite(broken[-1].metrics["val_accuracy"])
     assert [path.name for path in tmp_path.iterdir()] == ["1"]
-    assert curve([r for r in reports if r.trial == 1]) == curve(drive(train([calm], digits, device="cpu")))
+    assert curve(of(1, [reports])) == curve(drive(train([calm], digits, device="cpu")))
 
 
 def test_the_metrics_are_those_of_the_task(digits: Dataset, diabetes: Dataset, make_trial: Any, drive: Any) -> None:

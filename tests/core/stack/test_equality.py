@@ -1,0 +1,331 @@
+"""A trial gives the same curve alone, in any lane, with any neighbours, refilled late or early, with every technique there is.
+
+A technique joins by one line of ``TECHNIQUES``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sweeper.config.schema import Data
+from sweeper.core import checkpoint
+from sweeper.core.loop import train
+from sweeper.core.stack import feed, fused
+from sweeper.data.dataset import Dataset
+from sweeper.data.prepare import prepare
+from sweeper.trial import Command, Refill, Report, Trial
+from tests.core.driving import GO, PRUNE, curve, cut, of, script
+
+
+@dataclass(frozen=True)
+class Technique:
+    """What is tried.
+
+    Attributes:
+        parts: of the config, beside ``COMMON``; a list's values go round the lanes.
+        data: set it is tried on.
+        rows: of the training part.
+        tolerance: relative and absolute, between stacked and plain.
+    """
+
+    parts: dict[str, dict[str, Any]]
+    data: str = "digits"
+    rows: int = 150
+    tolerance: float = 1e-5
+
+    @property
+    def layered(self) -> bool:
+        """Whether the stack keeps bits: sequences of known layers do, models that torch maps come close."""
+        return self.parts.get("model", {}).get("family") != "cnn"
+
+
+def tried(*, data: str = "digits", rows: int = 150, tolerance: float = 1e-5, **parts: dict[str, Any]) -> Technique:
+    """One line of the table."""
+    return Technique(parts, data, rows, tolerance)
+
+
+COMMON: dict[str, dict[str, Any]] = {
+    "model": {"family": "mlp", "width": 24},
+    "optimizer": {"name": "adamw", "lr": [1e-3, 4e-3, 5e-4, 2e-3, 8e-4], "weight_decay": [0.0, 0.1]},
+    "training": {"epochs": 3, "batch_size": 32, "patience": None},
+}
+BF16 = {"precision": "bf16"}
+SGD = {"name": "sgd", "lr": [1e-2, 4e-2, 2e-2], "weight_decay": [1e-3, 0.0]}
+CNN = {"family": "cnn", "channels": 3, "hidden": 12}
+# Before a batch norm a bias has no gradient but rounding noise, of which AdamW makes steps as long as any unless eps swallows it.
+STEADY = {"eps": 1e-3}
+REGRESSION: dict[str, Any] = {"task": "regression", "search": {"metric": "val_rmse"}}
+
+TECHNIQUES = {
+    "adamw": tried(),
+    "betas": tried(optimizer={"beta1": [0.9, 0.5, 0.0], "beta2": [0.999, 0.9], "eps": [1e-8, 1e-3, 1e-6]}),
+    "sgd": tried(optimizer=SGD),
+    "momentum": tried(optimizer={**SGD, "momentum": [0.9, 0.0, 0.5]}),
+    "nesterov": tried(optimizer={**SGD, "nesterov": True, "momentum": [0.9, 0.5]}),
+    "constant": tried(schedule={"name": "constant"}),
+    "schedules": tried(schedule={"name": "warmup_cosine", "warmup_fraction": [0.0, 0.5, 0.2], "final_fraction": [0.0, 0.3]}),
+    "clipping": tried(training={"clip_norm": [None, 0.05, 1.0]}),
+    "clipping-sgd": tried(training={"clip_norm": [None, 0.05, 1.0]}, optimizer=SGD),
+    "smoothing": tried(training={"label_smoothing": [0.0, 0.1, 0.3]}),
+    "dropout": tried(model={"dropout": 0.3}),
+    "dropout-per-lane": tried(model={"dropout": [0.1, 0.5, 0.25]}),
+    "dropout-beside-none": tried(model={"dropout": [0.0, 0.5]}),
+    "dropout-odd": tried(model={"dropout": [0.0, 0.5], "width": 13}, training={"batch_size": 19}),
+    "batch-norm": tried(model={"norm": "batch"}, optimizer=STEADY),
+    "batch-norm-adamw": tried(model={"norm": "batch"}, tolerance=5e-3),
+    "batch-norm-dropout": tried(optimizer=STEADY, model={"norm": "batch", "dropout": [0.0, 0.4]}),
+    "batch-norm-one-row-over": tried(optimizer=STEADY, model={"norm": "batch"}, training={"batch_size": 149}),
+    "batch-norm-two-rows-over": tried(optimizer=STEADY, model={"norm": "batch"}, training={"batch_size": 37}, tolerance=1e-3),
+    "batch-norm-sgd": tried(model={"norm": "batch"}, optimizer=SGD),
+    "layer-norm": tried(model={"norm": "layer"}),
+    "layer-norm-dropout": tried(model={"norm": "layer", "dropout": [0.4, 0.0], "activation": "gelu"}),
+    "gelu": tried(model={"activation": "gelu"}),
+    "silu": tried(model={"activation": "silu"}),
+    "tanh": tried(model={"activation": "tanh"}),
+    "leaky-relu": tried(model={"activation": "leaky_relu"}),
+    "elu": tried(model={"activation": "elu"}),
+    "width-50-batch-50": tried(model={"width": 50, "activation": "gelu"}, training={"batch_size": 50}),
+    "width-1": tried(model={"width": 1, "activation": "tanh"}),
+    "width-1-batch-norm": tried(optimizer=STEADY, model={"width": 1, "norm": "batch", "activation": "elu"}, training={"batch_size": 50}),
+    "width-33-batch-7": tried(model={"width": 33, "norm": "layer", "activation": "silu"}, training={"batch_size": 7}, rows=64),
+    "batch-1": tried(training={"batch_size": 1}, rows=12),
+    "full-batch": tried(training={"batch_size": 150}),
+    "deep": tried(model={"depth": 5, "norm": "layer"}),
+    "odd-table": tried(data="wine", rows=101, model={"width": 17, "dropout": [0.2, 0.0]}),
+    "auroc": tried(data="breast_cancer", search={"metric": "val_auroc"}),
+    "regression": tried(data="diabetes", **REGRESSION),
+    "regression-odd": tried(optimizer=STEADY, data="diabetes", model={"width": 9, "norm": "batch", "dropout": [0.3, 0.0]}, **REGRESSION),
+    "bf16": tried(training=BF16, tolerance=2e-2),
+    "bf16-batch-norm": tried(training=BF16, model={"norm": "batch", "dropout": [0.0, 0.3]}, tolerance=5e-2),
+    "bf16-layer-norm": tried(training=BF16, model={"norm": "layer", "activation": "gelu", "width": 31}, tolerance=2e-2),
+    "cnn": tried(model=CNN),
+    "cnn-plain-pooling": tried(model={**CNN, "norm": "none", "pooling": "avg", "activation": "silu"}, optimizer=SGD),
+    "cnn-dropout": tried(model={**CNN, "dropout": [0.4, 0.0, 0.2]}, training={"clip_norm": [None, 0.1], "label_smoothing": [0.0, 0.1]}),
+    "cnn-bf16": tried(model=CNN, training=BF16, tolerance=5e-2),
+    "cnn-bf16-no-norm": tried(model={**CNN, "norm": "none", "dropout": 0.2}, training=BF16, tolerance=5e-2),
+}
+
+Make = Callable[[int], Trial]
+
+
+@pytest.fixture(scope="module", params=TECHNIQUES)
+def technique(request: pytest.FixtureRequest) -> Technique:
+    """Each in turn."""
+    return TECHNIQUES[request.param]
+
+
+@pytest.fixture(scope="module")
+def data(technique: Technique) -> Dataset:
+    """Few rows: an epoch of some full batches and a short one."""
+    return small(technique)
+
+
+@pytest.fixture(scope="module")
+def make(technique: Technique, make_trial: Any) -> Make:
+    """The trial of this number: its values, its seed, in the stacked engine."""
+    return lambda number: trial_of(technique, make_trial, number)
+
+
+@pytest.fixture(scope="module")
+def alone(technique: Technique, data: Dataset, make: Make, tmp_path_factory: pytest.TempPathFactory) -> Alone:
+    """Every trial's own course."""
+    return Alone(technique, data, make, tmp_path_factory.mktemp("alone"))
+
+
+def small(technique: Technique) -> Dataset:
+    """The technique's data."""
+    whole = prepare(Data(source=technique.data), "regression" if technique.data == "diabetes" else "classification")
+    return cut(whole, technique.rows, 61)
+
+
+def trial_of(technique: Technique, make_trial: Any, number: int) -> Trial:
+    """The technique's trial of this number."""
+    parts = dict(technique.parts)
+    common = COMMON if parts.get("optimizer", {}).get("name", "adamw") == "adamw" else {**COMMON, "optimizer": {}}
+    if parts.get("model", {}).get("family", "mlp") != "mlp":
+        common = {**common, "model": {}}
+    tree = {section: {**common.get(section, {}), **values} if isinstance(values, dict) else values for section, values in parts.items()}
+    tree = {**common, **tree}
+    tree["training"] = {**tree["training"], "engine": "stacked"}
+    found: Trial = make_trial(number, seed=100 + number, **in_lane(tree, number))
+    return found
+
+
+def in_lane(tree: Any, number: int) -> Any:
+    """The tree with one value of each list."""
+    if isinstance(tree, dict):
+        return {name: in_lane(value, number) for name, value in tree.items()}
+    return tree[number % len(tree)] if isinstance(tree, list) else tree
+
+
+class Alone:
+    """Each trial's own course, trained once when it is first asked for."""
+
+    def __init__(self, technique: Technique, data: Dataset, make: Make, folder: Path) -> None:
+        self.data, self.make = data, make
+        self._technique, self._folder = technique, folder
+        self._reports: dict[int, list[Report]] = {}
+
+    def reports(self, number: int) -> list[Report]:
+        """All of them."""
+        if number not in self._reports:
+            rounds = script(train([self.make(number)], self.data, device="cpu", checkpoints=self._folder))
+            self._reports[number] = of(number, rounds)
+        return self._reports[number]
+
+    def __call__(self, rounds: Sequence[Sequence[Report]]) -> None:
+        """Holds the rounds against it: bits for layered models, else the tolerance of float32."""
+        for number in {report.trial for reports in rounds for report in reports}:
+            found = of(number, rounds)
+            expected = self.reports(number)[: len(found)]
+            if self._technique.layered:
+                assert curve(found) == curve(expected), number
+            else:
+                close(found, expected, max(1e-5, self._technique.tolerance / 10))
+
+    def state(self, number: int, folder: Path) -> None:
+        """Holds a trial's checkpoint there against its own."""
+        self.reports(number)
+        found, expected = checkpoint.load(folder / str(number)), checkpoint.load(self._folder / str(number))
+        assert found.epoch == expected.epoch
+        assert found.state.keys() == expected.state.keys()
+        for name, tensor in expected.state.items():
+            assert found.state[name].dtype == tensor.dtype
+            if self._technique.layered:
+                assert torch.equal(found.state[name], tensor), name
+
+
+def close(found: Sequence[Report], expected: Sequence[Report], tolerance: float) -> None:
+    """Every metric of every epoch."""
+    for mine, theirs in zip(found, expected, strict=True):
+        assert (mine.trial, mine.epoch, mine.ended, mine.metrics.keys()) == (
+            theirs.trial,
+            theirs.epoch,
+            theirs.ended,
+            theirs.metrics.keys(),
+        )
+        for name, value in theirs.metrics.items():
+            if name != "seconds":
+                assert mine.metrics[name] == pytest.approx(value, rel=tolerance, abs=tolerance), (mine.trial, mine.epoch, name)
+                assert math.isfinite(value)
+
+
+def test_stacked_equals_plain(technique: Technique, data: Dataset, make: Make) -> None:
+    """The same trials as one program and one model after another: every metric of every epoch, to the technique's tolerance."""
+    stacked = [make(number) for number in range(4)]
+    plain = [replace(trial, config={**trial.config, "training": {**trial.config["training"], "engine": "plain"}}) for trial in stacked]
+    found = script(train(stacked, data, device="cpu"))
+    expected = script(train(plain, data, device="cpu"))
+    assert {(one.how or "").split(":")[0] for rounds in (found, expected) for one in rounds[0]} == {"stacked", "plain"}
+    for number in range(4):
+        close(of(number, found), of(number, expected), technique.tolerance)
+
+
+@pytest.mark.parametrize("order", ["01", "210", "42031", "75310246"])
+def test_a_trial_is_the_same_in_any_lane(data: Dataset, make: Make, alone: Alone, tmp_path: Path, order: str) -> None:
+    """Among one, two, four and seven others, in another slot each time: metrics and checkpoint are those of the trial alone."""
+    numbers = [int(digit) for digit in order]
+    alone(script(train([make(number) for number in numbers], data, device="cpu", checkpoints=tmp_path)))
+    for number in numbers:
+        alone.state(number, tmp_path)
+
+
+def test_a_trial_is_the_same_refilled_and_after_its_neighbours_have_gone(data: Dataset, make: Make, alone: Alone, tmp_path: Path) -> None:
+    """A lane is refilled early and again late, others are dropped and the rest move together: every course is the trial's own."""
+    rounds = script(
+        train([make(number) for number in range(4)], data, device="cpu", checkpoints=tmp_path),
+        {1: Refill(make(4)), 3: PRUNE},
+        {0: PRUNE, 2: Refill(make(5))},
+        {5: Refill(make(6))},
+        {4: Refill(make(7))},
+    )
+    assert [sorted((r.trial, r.epoch) for r in reports) for reports in rounds] == [
+        [(0, 1), (1, 1), (2, 1), (3, 1)],
+        [(0, 2), (2, 2), (4, 1)],
+        [(4, 2), (5, 1)],
+        [(4, 3), (6, 1)],
+        [(6, 2), (7, 1)],
+        [(6, 3), (7, 2)],
+        [(7, 3)],
+    ]
+    alone(rounds)
+    assert {path.name for path in tmp_path.iterdir()} == {"4", "6", "7"}
+    for number in (4, 6, 7):
+        alone.state(number, tmp_path)
+
+
+def test_a_diverging_neighbour_changes_no_bit(data: Dataset, make: Make, alone: Alone) -> None:
+    """The others' bits are those beside a tame neighbour, also for mapped models; a trial that takes its lane starts clean."""
+    tame = [make(number) for number in range(3)]
+    config = tame[1].config
+    broken = {**config, "optimizer": {**config["optimizer"], "lr": 1e30}, "training": {**config["training"], "clip_norm": None}}
+    wild = replace(tame[1], number=9, config=broken)
+    beside_tame = script(train(tame, data, device="cpu"))
+    beside_wild = script(train([tame[0], wild, tame[2]], data, device="cpu"), {}, {9: Refill(make(3))})
+    assert not any(report.finite() for report in of(9, beside_wild))
+    for number in (0, 2):
+        assert curve(of(number, beside_wild)[:2]) == curve(of(number, beside_tame)[:2])
+    alone([[report for report in reports if report.trial != 9] for reports in beside_wild])
+
+
+def check_among_others(technique: Technique, make_trial: Any) -> None:
+    """Three trials together report what each reports alone."""
+    data = small(technique)
+    trials = [trial_of(technique, make_trial, number) for number in range(3)]
+    together = script(train(trials, data, device="cpu"))
+    for trial in trials:
+        single = of(trial.number, script(train([trial], data, device="cpu")))
+        assert curve(of(trial.number, together)) == curve(single)
+
+
+def test_a_trial_is_the_same_where_the_data_come_in_pieces(make_trial: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An epoch and a validation part that are larger than what is gathered at a time are cut alike for any number of lanes."""
+    monkeypatch.setattr(feed, "CHUNK_BYTES", 3 * 40 * 256)
+    monkeypatch.setattr(fused, "CHUNK_BYTES", 40 * 256)
+    check_among_others(TECHNIQUES["dropout-odd"], make_trial)
+
+
+def test_a_trial_is_the_same_on_two_threads(make_trial: Any) -> None:
+    """A worker with two cores shares a product of these sizes among them where it is one lane's alone."""
+    technique = tried(resources={"cpus_per_worker": 2}, model={"width": 512, "depth": 1}, training={"batch_size": 64, "epochs": 1})
+    check_among_others(technique, make_trial)
+
+
+@pytest.fixture(scope="module")
+def odd(make_trial: Any, tmp_path_factory: pytest.TempPathFactory) -> Alone:
+    """The courses of trials with odd sizes, dropout and clipping."""
+    technique = tried(
+        model={"dropout": [0.0, 0.5], "width": 13, "norm": "batch"}, training={"batch_size": 19, "clip_norm": [None, 0.1]}, rows=75
+    )
+    return Alone(technique, small(technique), lambda number: trial_of(technique, make_trial, number), tmp_path_factory.mktemp("odd"))
+
+
+@settings(max_examples=30)
+@given(drawn=st.data())
+def test_whatever_the_commands_every_course_is_the_trials_own(odd: Alone, drawn: st.DataObject) -> None:
+    """Any number of lanes, any sequence of Continue, Stop and Refill."""
+    waiting = list(range(10))
+    training = train([odd.make(waiting.pop(0)) for _ in range(drawn.draw(st.integers(1, 4)))], odd.data, device="cpu")
+    rounds = [next(training)]
+    while True:
+        kinds = [drawn.draw(st.sampled_from(["go on", "go on", "stop", "refill"])) for _ in rounds[-1]]
+        answer: list[Command] = []
+        for kind in kinds:
+            if kind == "refill" and waiting:
+                answer.append(Refill(odd.make(waiting.pop(0))))
+            else:
+                answer.append(GO if kind == "go on" else PRUNE)
+        try:
+            rounds.append(training.send(answer))
+        except StopIteration:
+            break
+    odd(rounds)
