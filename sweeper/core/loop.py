@@ -57,7 +57,7 @@ def run(
     trials: Sequence[Trial], resident: Resident, choice: Choice, checkpoints: Path | None
 ) -> Generator[list[Report], list[Command], None]:
     """``train`` by an engine that has been chosen, on data that is on its device."""
-    _set_threads(trials[0], resident)
+    set_threads(trials[0], resident)
     stack = choice.stack(trials, resident)
     how = f"{choice.reason}; {precision.choose(stack.lane(0).config.training.precision, resident.device)[1]}"
 
@@ -108,12 +108,13 @@ def record_losses(trials: Sequence[Trial], data: Dataset, schedule: Schedule, st
         InputError: a config does not fit the data.
     """
     resident = Resident.of(data, pick_device(device))
-    _set_threads(trials[0], resident)
+    set_threads(trials[0], resident)
     choice = together(trials[0], resident)
     return np.asarray(choice.stack(trials, resident, schedule, steps).record(steps).numpy())
 
 
-def _set_threads(trial: Trial, resident: Resident) -> None:
+def set_threads(trial: Trial, resident: Resident) -> None:
+    """On a CPU torch takes as many threads as the config says that a worker has cores."""
     if resident.device.type == "cpu":
         torch.set_num_threads(config_from_tree(trial.config).resources.cpus_per_worker)
 

@@ -10,6 +10,22 @@ from sweeper.core.flat import Flat
 from sweeper.errors import InputError
 
 
+def check(config: AdamW | Sgd) -> None:
+    """Refuses what is not an optimizer.
+
+    Raises:
+        InputError: Nesterov's variant without momentum.
+    """
+    if isinstance(config, Sgd) and config.nesterov and config.momentum == 0:
+        raise InputError.of(
+            "config",
+            "optimizer.nesterov",
+            "true with momentum 0",
+            "momentum above 0",
+            "set optimizer.nesterov: false, or give a momentum",
+        )
+
+
 def build(config: AdamW | Sgd, flat: Flat) -> optim.Optimizer:
     """The optimizer of this config over a model's parameters, in two groups: decayed (matrices, kernels) and not (biases, norms).
 
@@ -18,19 +34,12 @@ def build(config: AdamW | Sgd, flat: Flat) -> optim.Optimizer:
     Raises:
         InputError: the combination of values is not an optimizer.
     """
+    check(config)
     groups = [{"params": [flat.decayed], "weight_decay": config.weight_decay}, {"params": [flat.plain], "weight_decay": 0.0}]
     match config:
         case AdamW():
             return optim.AdamW(groups, lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps, fused=True)
         case Sgd():
-            if config.nesterov and config.momentum == 0:
-                raise InputError.of(
-                    "config",
-                    "optimizer.nesterov",
-                    "true with momentum 0",
-                    "momentum above 0",
-                    "set optimizer.nesterov: false, or give a momentum",
-                )
             sgd = optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, fused=True)
             for parameter in (flat.decayed, flat.plain):
                 # torch's fused kernel leaves a new buffer uninitialised when the first step is skipped (fp16), and then steps with it.

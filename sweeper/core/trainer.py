@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from sweeper.core.batches import Resident
-from sweeper.core.loop import pick_device, run
+from sweeper.core.loop import pick_device, run, set_threads
 from sweeper.core.stack.choose import Choice, for_shape
 from sweeper.data.dataset import Dataset
 from sweeper.trial import Command, Report, Trial
@@ -40,5 +40,6 @@ class Trainer:
 
     def _choice(self, trial: Trial) -> Choice:
         if trial.shape not in self._choices:
+            set_threads(trial, self._data)  # what is timed is what will run
             self._choices[trial.shape] = for_shape(trial, self._data)
         return self._choices[trial.shape]

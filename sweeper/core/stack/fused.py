@@ -10,7 +10,7 @@ import torch
 
 from sweeper.config.files import config_from_tree
 from sweeper.config.schema import Config
-from sweeper.core import init, models, schedule, seeds
+from sweeper.core import init, models, optim, schedule, seeds
 from sweeper.core.batches import Plan, Resident
 from sweeper.core.evaluate import CHUNK_BYTES, lane_losses, scores
 from sweeper.core.schedule import Schedule
@@ -115,6 +115,7 @@ class FusedStack:
 
     def _enter(self, slot: int, row: int, trial: Trial) -> FusedLane:
         config = config_from_tree(trial.config)
+        optim.check(config.optimizer)
         model = models.build(config.model, self._data.input_shape, self._data.outputs)
         init.initialise(model, config.model.activation, seeds.generator(trial.seed, seeds.Stream.INIT))
         self._slabs.load(row, model.state_dict())
