@@ -6,6 +6,7 @@ A benchmark is a file of this folder with a function ``main(arguments)``.
 from __future__ import annotations
 
 import ast
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -33,6 +34,8 @@ def main() -> None:
     _, name, *options = sys.argv
     if name not in known:
         sys.exit(f"no benchmark is called {name}; there are: {', '.join(known)}")
+    # As an exception, so that what was started is ended and what was made is removed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     import_module(f"benchmarks.{name}").main(options)
 
 

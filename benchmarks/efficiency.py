@@ -25,7 +25,7 @@ import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from benchmarks import processes
@@ -41,9 +41,18 @@ LONGEST_BATCH = 1000
 
 
 class Silent:
-    """In place of the background writer of ``sweeper.tracking.follow``."""
+    """In place of ``sweeper.tracking.follow.Follower``: no background writer."""
 
     error = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing was started."""
+
+    def begin(self) -> None:
+        """See ``Follower.begin``."""
 
     def drain(self, timeout: float) -> int:  # noqa: ARG002 - there is nothing to wait for
         """Nothing is missing where nothing is wanted."""

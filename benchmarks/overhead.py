@@ -123,7 +123,8 @@ def drive(case: Case, finished: Callable[[int], None]) -> dict[str, Any]:
     sampler = "tpe" if case.sampler == "tpe" else "random"
     file = HERE / "spaces" / f"{SPACES[case.sampler]}.yaml"
     space = Space.load(file, [f"search.sampler={sampler}", f"search.trials={case.trials}"])
-    with tempfile.TemporaryDirectory(prefix="overhead-") as folder:
+    # In the folder of ``child``, which outlives a case that is killed.
+    with tempfile.TemporaryDirectory(prefix="overhead-", dir=os.environ.get("SWEEPER_HOME")) as folder:
         url = f"sqlite:///{folder}/ledger.db"
         ledger = Ledger.open(url)
         ledger.create_sweep(NewSweep(space.name, space.text, space.fingerprint(), space.base.search.metric, case.trials))

@@ -160,11 +160,12 @@ def run(
         reader.start()
         try:
             code = process.wait()
+        except BaseException:
+            _kill((process.pid,))
+            process.wait()
+            raise
         finally:
             late.cancel()
-            if process.poll() is None:
-                process.kill()
-                process.wait()
         ended = time.perf_counter()
         time.sleep(2 * PERIOD_S)
         while watch.living and time.perf_counter() < ended + linger_s:
