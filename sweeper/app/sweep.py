@@ -126,12 +126,12 @@ def sweep(request: Request, tell: Callable[[str], None], announce: Callable[[Fin
         room = slots(choice.space.base.resources, choice.space.source, cluster=bool(os.environ.get("RAY_ADDRESS")))
     # What a user brings is checked before anything is started; a built-in set cannot be bad, and is loaded while Ray starts.
     data = None if choice.space.base.data.source in BUILT_IN else prepared(choice.space)
-    with _cluster(request.runner, choice.name) as cluster:
+    with _cluster(request.runner, choice.name) as cluster, follow.start(choice.name) as follower:
         data = prepared(choice.space) if data is None else data
         ledger = Ledger.open(home.ledger_url)
         writer = claimed(home, ledger, choice, data)
         try:
-            follower = follow.start(choice.name)
+            follower.begin()
             with LiveView(ledger, choice.name, workers=1 if cluster is None else room.workers, quiet=request.quiet):
                 if ledger.known(choice.name).state is SweepState.OPEN and ledger.counts(choice.name).unfinished:
                     _train(cluster, home, ledger, writer, data, room)

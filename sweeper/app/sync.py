@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,10 @@ def mirror_of(home: Home, ledger: Ledger) -> MlflowMirror:
 
 
 def follow_sweep(name: str) -> int:
-    """Be the background writer of one sweep; returns the exit code."""
+    """Be the background writer of one sweep, which its driver puts into the ledger meanwhile; returns the exit code."""
+    import_module("sweeper.tracking.mlflow")
+    if not follow.called():
+        return 0
     home = Home.from_environment()
     ledger, _ = existing(home, name)
     return 3 if follow.follow(mirror_of(home, ledger), name, follow.lock_of(home.runs, name)) else 0

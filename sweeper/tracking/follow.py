@@ -1,7 +1,8 @@
 """The one background writer of a sweep: a process of its own, so that nothing of the tracker stands on the training path.
 
 It copies what is new about once a second, waits longer while the tracker is down, and ends when the sweep is over and everything is told.
-The driver holds the other end of its standard input: when that closes, the driver is gone; what is in the ledger is still told.
+The driver starts it before the sweep is in the ledger, so that its imports are done by then, and holds the other end of its standard
+input: when that closes, the driver is gone; what is in the ledger is still told.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Protocol
+from types import TracebackType
+from typing import IO, Any, Protocol, Self
 
 from sweeper.errors import InfrastructureError
 from sweeper.tracking.finale import warm_up
@@ -27,7 +30,7 @@ SLOWEST_TURN_S = 5.0
 LAST_WORDS_S = 5.0
 """For what is still in the ledger when the driver is gone or the writer is asked to end."""
 NICENESS = 5
-"""How much less urgent than the driver and its workers the writer is, from its start."""
+"""How much less urgent than training the writer is, once it has found its tracker: before, the workers are still starting."""
 DOWN_S = 10.0
 """So long the end of a sweep waits for a tracker that is down."""
 
@@ -53,6 +56,26 @@ class Follower:
         self._process = process
         self._said = said
         self._complaints = complaints
+        self._begun = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Ends a writer that has not begun: the sweep was refused. Any other is told of the end by ``drain``, or by the driver's."""
+        if not self._begun:
+            self._process.kill()
+            self._process.communicate()
+            self._said.close()
+            self._complaints.close()
+
+    def begin(self) -> None:
+        """Tell the writer that the sweep is in the ledger."""
+        assert self._process.stdin is not None  # noqa: S101 - it was opened as a pipe
+        self._begun = True
+        with suppress(BrokenPipeError):  # its end is told by ``drain``
+            self._process.stdin.write(b"\n")
+            self._process.stdin.flush()
 
     def drain(self, timeout: float) -> int:
         """Let the writer tell what is left, for at most ``timeout`` seconds, and end it.
@@ -89,7 +112,10 @@ class Follower:
 
 
 def start(sweep: str) -> Follower:
-    """Start the writer of this sweep (``sweeper sync SWEEP --follow``) in this process's environment and directory."""
+    """Start the writer of this sweep (``sweeper sync SWEEP --follow``) in this process's environment and directory.
+
+    It imports what it needs and waits for ``begin``.
+    """
     # Files and not pipes: nobody reads them before the end, and a full pipe would stop the writer.
     said, complaints = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - the follower closes them
     process = subprocess.Popen(  # noqa: S603 - our own command; the name was checked against its pattern
@@ -101,8 +127,12 @@ def start(sweep: str) -> Follower:
         # (sched_autogroup), whatever the niceness of their processes.
         process_group=0,
     )
-    os.setpriority(os.PRIO_PROCESS, process.pid, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
     return Follower(process, said, complaints)
+
+
+def called() -> bool:
+    """Wait for the driver's ``begin``, in the writer's process; False when the driver is gone instead."""
+    return os.read(0, 1) != b""
 
 
 def lock_of(folder: Path, sweep: str) -> Path:
@@ -200,6 +230,7 @@ def _copy(mirror: Mirror, sweep: str, ending: _Ending) -> int:
         if down or ending.due() or (pending == 0 and (ending.near or mirror.over(sweep))):
             return pending
         if not warm and not error:
+            os.nice(NICENESS)
             warm_up()
             warm = True
         turn = TURN_S if not error else min(2 * turn, SLOWEST_TURN_S)

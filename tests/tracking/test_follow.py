@@ -160,15 +160,38 @@ def test_a_second_writer_waits_for_the_first(started: Started) -> None:
     second.stdin.close()
 
 
-def test_the_writer_is_less_urgent_from_its_start(home: Path) -> None:
-    """In the session of the driver, for Linux may share processors between sessions before it looks at niceness."""
-    follower = start("mlp")
-    writer = follower._process.pid
-    assert os.getpriority(os.PRIO_PROCESS, writer) == min(os.getpriority(os.PRIO_PROCESS, 0) + 5, 19)
-    assert os.getsid(writer) == os.getsid(0)
-    assert os.getpgid(writer) != os.getpgid(0)
-    assert follower.drain(1) == 1  # there is no such sweep here
+def test_a_writer_that_was_never_begun_touches_nothing(home: Path) -> None:
+    """It is in the driver's session, for Linux may share processors between sessions before it looks at niceness; a Ctrl-C misses it."""
+    with start("mlp") as follower:
+        writer = follower._process
+        assert os.getsid(writer.pid) == os.getsid(0)
+        assert os.getpgid(writer.pid) != os.getpgid(0)
+    assert writer.returncode == -signal.SIGKILL
     assert list(home.iterdir()) == []
+
+
+def test_a_writer_whose_driver_dies_before_the_sweep_is_there_ends(home: Path) -> None:
+    """Without a word: there is nothing to tell."""
+    follower = start("mlp")
+    _, _ = follower._process.communicate(timeout=60)
+    assert follower._process.returncode == 0
+    assert list(home.iterdir()) == []
+    with follower:  # closes its files
+        pass
+
+
+def test_a_begun_writer_looks_for_its_sweep(home: Path) -> None:
+    """There is none here."""
+    with start("mlp") as follower:
+        follower.begin()
+        assert follower.drain(1) == 1
+    assert "there is no sweep" in (follower.error or "")
+    assert list(home.iterdir()) == []
+
+
+def test_writing_gives_way(started: Started) -> None:
+    """Training comes first."""
+    assert os.getpriority(os.PRIO_PROCESS, started.process.pid) == min(os.getpriority(os.PRIO_PROCESS, 0) + 5, 19)
 
 
 def test_a_writer_that_breaks_is_told_of(tmp_path: Path) -> None:
