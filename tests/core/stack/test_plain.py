@@ -6,27 +6,14 @@ from typing import Any
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from sweeper.core import seeds
 from sweeper.core.batches import Resident, in_order
 from sweeper.core.stack.plain import PlainLane, PlainStack
 from sweeper.data.dataset import Dataset
+from tests.core.syncs import Syncs
 
 CPU = torch.device("cpu")
-
-
-class Syncs(TorchDispatchMode):
-    """Counts the operations that bring a number from the device to the host."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Counts and goes on."""
-        self.count += func in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.equal.default, torch.ops.aten.nonzero.default)
-        return func(*args, **(kwargs or {}))
 
 
 def test_the_counter_of_syncs_counts() -> None:
