@@ -55,8 +55,9 @@ class NoPruner:
 class AshaPruner:
     """Asynchronous successive halving (Li et al., 2020), the stopping kind.
 
-    At the rungs ``grace * reduction**k < epochs`` a trial goes on when its best value so far is among the best ``n // reduction``
-    (at least one) of the n values seen at that rung until now, its own included.
+    At the rungs ``grace * reduction**k < epochs`` a trial goes on when its best value so far is among the best ``n / reduction``, rounded
+    up, of the n values seen at that rung until now, its own included. (Ray's scheduler keeps as many. Rounded down, a stack whose eight
+    trials reach a rung together would go on with two.)
     """
 
     def __init__(self, metric: Metric, epochs: int, grace: int, reduction: int) -> None:
@@ -75,7 +76,7 @@ class AshaPruner:
         if epoch not in self._rungs:
             return Continue(f"goes on after epoch {epoch}: no rung")
         table = self._rungs[epoch]
-        keep = max(1, len(table) // self._reduction)
+        keep = -(-len(table) // self._reduction)
         cutoff = table.nth(keep - 1)
         of = f"the rung's {cutoff:.4g} ({keep} of {len(table)} {'goes' if keep == 1 else 'go'} on)"
         if self._metric.better(cutoff, best):

@@ -67,7 +67,7 @@ def test_asha_says_why() -> None:
     assert arrive(pruner, 8, 6, 0.41) == Stop(
         Outcome.PRUNED, "pruned at epoch 6: val_loss 0.41 is worse than the rung's 0.32 (3 of 9 go on)"
     )
-    assert arrive(pruner, 9, 6, 0.31) == Continue("goes on at epoch 6: val_loss 0.31 is not worse than the rung's 0.31 (3 of 10 go on)")
+    assert arrive(pruner, 9, 6, 0.31) == Continue("goes on at epoch 6: val_loss 0.31 is not worse than the rung's 0.32 (4 of 10 go on)")
     assert isinstance(arrive(pruner, 8, 7, 9.9), Continue)
 
 
