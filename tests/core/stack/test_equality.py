@@ -5,6 +5,7 @@ A technique joins by one line of ``TECHNIQUES``.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -141,10 +142,15 @@ def alone(technique: Technique, data: Dataset, make: Make, tmp_path_factory: pyt
     return Alone(technique, data, make, tmp_path_factory.mktemp("alone"))
 
 
+@functools.cache
+def whole(source: str) -> Dataset:
+    """A data set with all its rows."""
+    return prepare(Data(source=source), "regression" if source == "diabetes" else "classification")
+
+
 def small(technique: Technique) -> Dataset:
     """The technique's data."""
-    whole = prepare(Data(source=technique.data), "regression" if technique.data == "diabetes" else "classification")
-    return cut(whole, technique.rows, 61)
+    return cut(whole(technique.data), technique.rows, 61)
 
 
 def trial_of(technique: Technique, make_trial: Any, number: int) -> Trial:

@@ -57,7 +57,7 @@ class Twice(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Maps rows to rows."""
-        return self.late(self.early(x) * self.scale)
+        return self.late(self.early(x) + self.scale)
 
 
 def test_each_dropout_layer_gets_its_own_lanes_mask() -> None:
@@ -66,9 +66,9 @@ def test_each_dropout_layer_gets_its_own_lanes_mask() -> None:
     ones = torch.ones(2, 1, 3)
     early, late = torch.tensor([[[1.0, 2.0, 3.0]], [[4.0, 5.0, 6.0]]]), torch.tensor([[[1.0, 0.0, 10.0]], [[0.0, 1.0, 100.0]]])
     found = forward(ones, Pass(slabs.leaves, slabs.buffers, [early, late], 1, training=True))
-    assert found.tolist() == [[[1.0, 0.0, 30.0]], [[0.0, 5.0, 600.0]]]
+    assert found.tolist() == [[[2.0, 0.0, 40.0]], [[0.0, 6.0, 700.0]]]
     for training in (True, False):
-        assert torch.equal(forward(ones, Pass(slabs.leaves, slabs.buffers, [], 1, training)), ones)
+        assert torch.equal(forward(ones, Pass(slabs.leaves, slabs.buffers, [], 1, training)), ones + 1)
 
 
 def test_products_have_the_precision_and_norms_are_exact() -> None:
