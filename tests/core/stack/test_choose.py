@@ -110,9 +110,9 @@ def test_asked_for_a_big_or_a_lone_shape_is_stacked(data: Resident, make_trial: 
 def test_as_many_lanes_as_pay(data: Resident, make_trial: Any, clock: Any, seconds: dict[int, float], lanes: int, gain: float) -> None:
     """Up to the most; no more where a trial's step gets no shorter; one disturbed measurement does not end the search."""
     clock(seconds)
-    assert choose.for_shape(make_trial(), data) == choose.Choice(
-        "stacked", lanes, f"stacked: {lanes} lanes, {gain:.1f} times the speed of one (measured on cpu)"
-    )
+    found = choose.for_shape(make_trial(), data)
+    assert (found.engine, found.lanes) == ("stacked", lanes)
+    assert found.reason.endswith(f"{lanes} lanes, {gain:.1f} times the speed of one (measured on cpu)")
 
 
 def test_one_lane_where_more_are_no_faster(data: Resident, make_trial: Any, clock: Any) -> None:
