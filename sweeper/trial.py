@@ -99,8 +99,8 @@ class Report:
         metrics: ``train_loss``, ``val_loss``, ``lr``, ``grad_norm``, ``seconds`` (of this epoch) and the task's scores.
         at: unix time in seconds.
         ended: why training is over of its own accord ("all 30 epochs", "no improvement since epoch 9"); else None.
-        how: only in the first report of an attempt: how the trial is trained ("stacked: 8 lanes, 2.6x the speed of one (measured on cpu)",
-            "plain: this model cannot be stacked (nn.LSTM)"); else None.
+        how: only in the first report of an attempt: how the trial is trained, after the engine's name and a colon ("stacked: up to 8
+            lanes, 2.6 times the speed of one (measured on cpu)", "plain: the config says so"); else None.
     """
 
     trial: int

@@ -64,7 +64,7 @@ def plan(space_name: str, overrides: Sequence[str], trials: int | None, name: st
     first: list[Trial] = []
     while len(first) < SHOWN and (asked := study.ask(SHOWN - len(first))):
         first += asked
-    return Plan(choice, tuple(first), tuple(sorted(study.ask_at)))
+    return Plan(choice, tuple(first[:SHOWN]), tuple(sorted(study.ask_at)))
 
 
 def told(distribution: Distribution) -> str:

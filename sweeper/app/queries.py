@@ -132,5 +132,6 @@ def _trial(record: TrialRecord) -> dict[str, Any]:
         "epoch": record.best_epoch,
         "epochs": record.epochs,
         "seconds": record.seconds,
+        "engine": record.how,
         "values": dict(record.trial.values),
     }

@@ -12,7 +12,7 @@ from sweeper.ledger.records import SweepRecord, TrialRecord
 from sweeper.ledger.store import Ledger
 from sweeper.tracking.child import child_picture, sweep_id, trial_id
 from sweeper.tracking.parent import OVER, experiment_of
-from sweeper.tracking.picture import IDENTITY, STATUS_OF, Point
+from sweeper.tracking.picture import IDENTITY, STATUS_OF, Point, cut
 from sweeper.tracking.words import told
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ def _differences(ledger: Ledger, tracker: Tracker, sweep: SweepRecord, record: T
         yield f"{name}: is {run.info.status} in MLflow, {record.outcome or 'open'} in the ledger"
     if record.outcome is not None and run.data.tags.get("outcome") != record.outcome.value:
         yield f"{name}: outcome {run.data.tags.get('outcome')} in MLflow, {record.outcome} in the ledger"
+    if (engine := run.data.tags.get("engine")) != (record.how and cut(record.how)):
+        yield f"{name}: trained {engine!r} in MLflow, {record.how!r} in the ledger"
     wanted: dict[str, list[Point]] = defaultdict(list)
     for point in child_picture(sweep, record, ledger.reports(sweep.name, record.number), "").points:
         wanted[point.key].append(point)

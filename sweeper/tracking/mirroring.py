@@ -84,7 +84,7 @@ class Mirroring:
         """Send a chunk of trials; False when there was none."""
         old_enough = time.time() - patience_s
         waiting = self._missing or [item.record for item in self._ledger.pending(self._sweep.name)]
-        due = [record for record in waiting if record.outcome is not None or record.created <= old_enough]
+        due = [record for record in waiting if record.outcome is not None or (record.started or record.created) <= old_enough]
         due.sort(key=_by_end)
         marks: list[Mark] = []
         try:

@@ -15,8 +15,16 @@ from .driving import TINY, closed, epochs, kill, ledger_of, started, sweeper, to
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-LONGER = TINY.replace("epochs: 4", "epochs: 120, patience: null").replace("grace_epochs: 1, reduction: 2", "pruner: none")
+LONGER = TINY.replace("epochs: 4", "epochs: 120, patience: null").replace("grace_epochs: 1, reduction: 2", "pruner: none, shapes: trials")
 """Trials of about a second, so that a kill finds one in training."""
+
+STACKED = (
+    LONGER.replace("epochs: 120", "epochs: 800")
+    .replace("shapes: trials", "shapes: auto")
+    .replace("width: {choice: [8, 16]}", "width: 16")
+    .replace("trials: 8", "trials: 4")
+)
+"""Four trials that are trained as one program and end together."""
 
 ENDLESS = LONGER.replace("epochs: 120", "epochs: 4000")
 """For sweeps that are not brought to their end."""
@@ -48,11 +56,27 @@ def test_kill_9_of_the_driver(home: Path, runner: str) -> None:
     assert before.items() <= after.items()
 
 
-def test_kill_9_of_a_worker(home: Path) -> None:
-    """A dead worker's trial is trained again within the same command."""
-    space = write(home, LONGER)
+def test_kill_9_in_the_middle_of_a_stack(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The trials that were side by side end with the very values of a sweep that nobody killed."""
+    space = write(home, STACKED)
+    driver = started("sweep", space, "--runner", "local")
+    wait_for(lambda: epochs(home) >= 16)
+    kill(driver)
+    assert closed(home) == 0
+    _finish(home, space, "local")
+    other = tmp_path_factory.mktemp("whole")
+    assert sweeper("sweep", space, "--runner", "local", SWEEPER_HOME=str(other)).returncode == 0
+    killed, whole = ([(r.number, r.best_value) for r in ledger_of(folder).trials("tiny")] for folder in (home, other))
+    assert killed == whole
+    assert all((record.how or "").startswith("stacked") for record in ledger_of(home).trials("tiny"))
+
+
+@pytest.mark.parametrize("text", [LONGER, STACKED])
+def test_kill_9_of_a_worker(home: Path, text: str) -> None:
+    """A dead worker's trials are trained again within the same command: from a stack, each alone."""
+    space = write(home, text)
     driver = started("sweep", space, "--json")
-    wait_for(lambda: closed(home) >= 1)
+    wait_for(lambda: epochs(home) >= 16)
     os.kill(_worker_of(driver.pid), signal.SIGKILL)
     out, err = driver.communicate(timeout=200)
     assert driver.returncode == 0, err

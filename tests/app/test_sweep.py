@@ -77,7 +77,7 @@ def test_the_main_job_in_one_process(home: Path) -> None:
 def test_runners_decide_alike(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """With one worker, Ray and the in-process runner make the same decisions, under TPE and ASHA."""
     space = write(home)
-    options = ("--set", "search.sampler=tpe", "--set", "resources.workers=1", "--json")
+    options = ("--set", "search.sampler=tpe", "--set", "resources.workers=1", "--set", "training.engine=plain", "--json")
     other = tmp_path_factory.mktemp("ray")
     alone = sweeper("sweep", space, "--runner", "local", *options)
     assert alone.returncode == 0, alone.stderr

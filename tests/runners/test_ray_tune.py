@@ -200,8 +200,8 @@ def test_an_impossible_worker_is_refused(tmp_path: Path) -> None:
         run(MakeDesk(tmp_path / "l", 1), MakeTrain(0.02), data(), workers=1, cpus_per_worker=64, gpus_per_worker=0, name="s", home=tmp_path)
 
 
-def test_an_interrupt_gives_back_what_is_in_hand(tmp_path: Path) -> None:
-    """Ctrl-C in the middle reaches the caller, and every attempt that was not closed is released."""
+def test_an_interrupt_is_no_lost_attempt(tmp_path: Path) -> None:
+    """Ctrl-C in the middle reaches the caller; what was in hand is not released, which would count against its trials."""
     thread = in_the_middle(tmp_path / "ledger", lambda _happened: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         sweep(tmp_path, 40, MakeTrain(0.05))
@@ -209,5 +209,6 @@ def test_an_interrupt_gives_back_what_is_in_hand(tmp_path: Path) -> None:
     happened = events(tmp_path / "ledger")
     closed, released = of("closed", happened), of("released", happened)
     assert 0 < len(closed) < 40
-    assert len(closed) + sum(len(event["trials"]) for event in released) == len(of("attempt", happened))
+    assert len(closed) < len(of("attempt", happened))
+    assert not any(event["trials"] for event in released)
     assert [path.name for path in tmp_path.iterdir()] == ["ledger"]

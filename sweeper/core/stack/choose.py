@@ -13,8 +13,9 @@ import torch
 
 from sweeper.config.files import config_from_tree
 from sweeper.core import models
-from sweeper.core.batches import Resident
+from sweeper.core.batches import Plan, Resident
 from sweeper.core.schedule import Schedule
+from sweeper.core.stack.feed import LANE_BYTES
 from sweeper.core.stack.forward import Fit, fit
 from sweeper.core.stack.fused import FusedStack
 from sweeper.core.stack.lane import Stack
@@ -37,8 +38,11 @@ WORTH_IT = 1.2
 PATIENCE = 2
 """Doublings without a gain before the search for more lanes ends: one may have been disturbed."""
 
-WARM_UP, TIMED = 1, 3
-"""Steps."""
+WARM_UP, TIMED, MOST_TIMED = 1, 3, 8
+"""Steps; short ones are timed more often."""
+
+ENOUGH_SECONDS = 0.005
+"""Of timed steps."""
 
 SAME = 1e-3
 """Relative difference of losses that stacked and single models may have in the probe."""
@@ -82,10 +86,14 @@ def together(trial: Trial, data: Resident) -> Choice:
     Raises:
         InputError: the config does not fit the data.
     """
-    found = "the config says so" if config_from_tree(trial.config).training.engine == "plain" else _fit(trial, data)
-    if isinstance(found, Fit) and found.layered:
-        return Choice("stacked", MOST_LANES[data.device.type], "stacked: layered models")
-    return Choice("plain", 1, f"plain: {found}")
+    if config_from_tree(trial.config).training.engine == "plain":
+        return Choice("plain", 1, "plain: the config says so")
+    found = _fit(trial, data)
+    if isinstance(found, str):
+        return Choice("plain", 1, f"plain: {found}")
+    if not found.layered:
+        return Choice("plain", 1, "plain: this model has no batched layers")
+    return Choice("stacked", MOST_LANES[data.device.type], "stacked: batched layers")
 
 
 def for_shape(trial: Trial, data: Resident) -> Choice:
@@ -102,6 +110,7 @@ def for_shape(trial: Trial, data: Resident) -> Choice:
     Raises:
         InputError: the config does not fit the data.
     """
+    Plan.of(config_from_tree(trial.config), len(data.train))  # what is wrong with the config is told before anything is timed
     reason = _against(trial, data)
     if reason is not None:
         return Choice("plain", 1, f"plain: {reason}")
@@ -111,7 +120,7 @@ def for_shape(trial: Trial, data: Resident) -> Choice:
         gain = _step_seconds(lambda: PlainStack([trial], data), data.device) / seconds
         if gain < WORTH_IT:
             return Choice("plain", 1, f"plain: {lanes} lanes would be {gain:.1f} times as fast as one model ({where})")
-    told = f"{lanes} lanes, {one / seconds:.1f} times the speed of one" if lanes > 1 else "one lane, for more are no faster"
+    told = f"up to {lanes} lanes, {one / seconds:.1f} times the speed of one" if lanes > 1 else "one lane, for more are no faster"
     return Choice("stacked", lanes, f"stacked: {told} ({where})")
 
 
@@ -175,6 +184,8 @@ def _lanes(trial: Trial, data: Resident) -> tuple[int, float, float]:
         try:
             seconds = _step_seconds(lambda: FusedStack([trial] * lanes, data), data.device) / lanes  # noqa: B023 - called at once
         except (torch.OutOfMemoryError, MemoryError):
+            if not found:
+                raise
             break
         idle = 0 if seconds * ENOUGH < min(found.values(), default=math.inf) else idle + 1
         found[lanes] = seconds
@@ -185,12 +196,12 @@ def _lanes(trial: Trial, data: Resident) -> tuple[int, float, float]:
 
 
 def _room(lanes: int, trial: Trial, data: Resident) -> bool:
-    """Whether so many lanes fit: their slabs, and the epoch's rows of each, into half of the memory that is free."""
+    """Whether so many lanes fit into half of the memory that is free: their slabs, and what they are fed at a time."""
     if data.device.type == "cuda":
         free = torch.cuda.mem_get_info(data.device)[0]
     else:
         free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return lanes * _parameters(trial, data) * 4 * 6 < free / 2
+    return lanes * (_parameters(trial, data) * 4 * 6 + 2 * LANE_BYTES) < free / 2
 
 
 def _step_seconds(make: Callable[[], Stack], device: torch.device) -> float:
@@ -198,8 +209,8 @@ def _step_seconds(make: Callable[[], Stack], device: torch.device) -> float:
     steps = _repeated(make)
     for _ in range(WARM_UP):
         next(steps)
-    times = []
-    for _ in range(TIMED):
+    times: list[float] = []
+    while len(times) < TIMED or (sum(times) < ENOUGH_SECONDS and len(times) < MOST_TIMED):
         _wait(device)
         started = time.perf_counter()
         next(steps)

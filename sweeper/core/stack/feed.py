@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 import torch
 
-from sweeper.core.batches import CHUNK_BYTES, Plan, Resident, order_of
+from sweeper.core.batches import Plan, Resident, order_of
 from sweeper.core.dropout import Noise
 from sweeper.core.stack.forward import Fit
 from sweeper.core.stack.fused_lane import FusedLane
+
+LANE_BYTES = 4 * 2**20
+"""Rows and noise of a lane that are gathered at a time. It does not depend on the number of lanes, and so neither does the order in
+which numbers are summed."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,7 @@ def padded(x: torch.Tensor, length: int, axis: int) -> torch.Tensor:
 
 
 def epoch_of(lanes: Sequence[FusedLane], data: Resident, plan: Plan, fit: Fit) -> Iterator[Chunk]:
-    """The training part in each lane's next order, in chunks of whole batches and a last, shorter one.
-
-    How it is cut into chunks does not depend on the number of lanes, and so neither does the order in which numbers are summed.
-    """
+    """The training part in each lane's next order, in chunks of whole batches and a last, shorter one."""
     for lane in lanes:
         lane.epoch += 1
     orders = torch.stack([order_of(plan, lane.trial.seed, lane.epoch) for lane in lanes]).to(data.device)
@@ -63,7 +64,7 @@ def epoch_of(lanes: Sequence[FusedLane], data: Resident, plan: Plan, fit: Fit) -
     drops = [lane.dropout() for lane in lanes]
     size, unit = plan.batch_size, fit.forward.row_unit
     row_bytes = data.train.x[0].numel() * data.train.x.element_size()
-    most = max(1, CHUNK_BYTES // (size * row_bytes + fit.masks.bytes_per_step(size)))
+    most = max(1, LANE_BYTES // (size * row_bytes + fit.masks.bytes_per_step(size)))
     full = plan.used // size
     cuts = [(begin * size, min(most, full - begin), size) for begin in range(0, full, most)]
     if plan.used % size:

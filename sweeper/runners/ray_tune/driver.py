@@ -96,9 +96,6 @@ class Driver:
         except Exception as error:  # noqa: BLE001 - Tune's own failure: the ledger knows what is open, and run() starts anew
             sessions.release()
             return _last_line([error])
-        except BaseException:
-            sessions.release()
-            raise
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 

@@ -130,7 +130,8 @@ def test_fewer_lanes_where_more_do_not_fit(data: Resident, make_trial: Any, cloc
     assert choose.for_shape(trial, data).lanes == 4
     clock({1: 1.0, 2: 1.0})
     parameters = 64 * 50 + 50 + 50 * 50 + 50 + 50 * 10 + 10
-    free = 2 * 3 * parameters * 24  # twice what three lanes take: values, gradients, moments and their like
+    lane = parameters * 24 + 2 * choose.LANE_BYTES  # values, gradients, moments and their like, and what it is fed
+    free = 2 * 3 * lane
     monkeypatch.setattr(choose, "os", SimpleNamespace(sysconf=lambda name: 1 if name == "SC_PAGE_SIZE" else free))
     assert choose.for_shape(trial, data).lanes == 2
 

@@ -295,7 +295,7 @@ def check_among_others(technique: Technique, make_trial: Any) -> None:
 
 def test_a_trial_is_the_same_where_the_data_come_in_pieces(make_trial: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """An epoch and a validation part that are larger than what is gathered at a time are cut alike for any number of lanes."""
-    monkeypatch.setattr(feed, "CHUNK_BYTES", 3 * 40 * 256)
+    monkeypatch.setattr(feed, "LANE_BYTES", 3 * 40 * 256)
     monkeypatch.setattr(fused, "CHUNK_BYTES", 40 * 256)
     check_among_others(TECHNIQUES["dropout-odd"], make_trial)
 
