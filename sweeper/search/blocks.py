@@ -11,12 +11,13 @@ from typing import Literal
 
 from sweeper.config.space import Space
 
-EARLY_TRIALS = 64
-EARLY_SIBLINGS = 8
-SIBLINGS = 16
-"""``shapes: auto``: eight trials per shape among the first 64 trials, then sixteen: a long sweep can afford fuller stacks of lanes."""
+EARLY_BLOCKS = 8
+EARLY_SIBLINGS = 2
+SIBLINGS = 8
+"""``shapes: auto``: two trials per shape for the first eight shapes, then eight. Two looks at each of eight shapes teach more than eight at
+two; once there is a choice, full stacks of lanes are cheap."""
 
-_EARLY_BLOCKS = EARLY_TRIALS // EARLY_SIBLINGS
+_EARLY_TRIALS = EARLY_BLOCKS * EARLY_SIBLINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Place:
 class Blocks:
     """The fixed order of blocks; it does not depend on how many trials are asked for.
 
-    - ``auto``: eight consecutive trials share a shape, from trial 64 on sixteen.
+    - ``auto``: two consecutive trials share a shape, from trial 16 on eight.
     - a number R: trial i belongs to block ``i % R``, so that exactly R shapes are drawn.
     - ``trials``: every trial draws its own shape.
 
@@ -54,10 +55,10 @@ class Blocks:
             case "trials":
                 return Place(number, number, 0)
             case "auto":
-                if number < EARLY_TRIALS:
+                if number < _EARLY_TRIALS:
                     return Place(number, *divmod(number, EARLY_SIBLINGS))
-                block, sibling = divmod(number - EARLY_TRIALS, SIBLINGS)
-                return Place(number, _EARLY_BLOCKS + block, sibling)
+                block, sibling = divmod(number - _EARLY_TRIALS, SIBLINGS)
+                return Place(number, EARLY_BLOCKS + block, sibling)
             case shapes:
                 return Place(number, number % shapes, number // shapes)
 
@@ -65,7 +66,14 @@ class Blocks:
         """The number of the trial that draws the shape of this block."""
         if self._shapes != "auto":
             return block
-        return block * EARLY_SIBLINGS if block < _EARLY_BLOCKS else EARLY_TRIALS + (block - _EARLY_BLOCKS) * SIBLINGS
+        return block * EARLY_SIBLINGS if block < EARLY_BLOCKS else _EARLY_TRIALS + (block - EARLY_BLOCKS) * SIBLINGS
+
+    def again(self, block: int) -> bool:
+        """Whether a sampler that learns gives this block the shape of the best trial so far.
+
+        With ``auto`` every other block after the early ones; elsewhere never: a number of shapes is that of different ones.
+        """
+        return self._shapes == "auto" and block >= EARLY_BLOCKS and (block - EARLY_BLOCKS) % 2 == 0
 
     def batch(self, number: int, lanes: int) -> int:
         """How many trials, from ``number`` on, are numbered at once for a worker with so many free lanes.

@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 
 from sweeper.config.distributions import Choice, Distribution, Int, Log, Uniform
 from sweeper.config.space import Leaf, Resolved, Space
-from sweeper.search.blocks import Place
+from sweeper.search.blocks import EARLY_BLOCKS, Blocks, Place
 from sweeper.search.keyed import seed as keyed_seed
 from sweeper.search.past import Record, finite_points
 from sweeper.search.sampler import RandomSampler
@@ -28,8 +28,8 @@ from sweeper.trial import Direction, Outcome, Scalar, Trial
 STARTUP_TRIALS = 10
 """Closed trials before TPE's model is used; until then its proposals are random."""
 
-STARTUP_SHAPES = 5
-"""Shapes before TPE chooses them: ten trials know only one or two, and TPE would go on with the one of the default config."""
+STARTUP_SHAPES = EARLY_BLOCKS
+"""Shapes that are random before TPE chooses them: of few, it would go on with the one of the default config."""
 
 _DRAFTS = 16  # TPE does not learn from a proposal that was turned down, so after this many the keyed random draw takes over
 
@@ -44,37 +44,44 @@ _STATES = {
 
 
 class TpeSampler:
-    """Multivariate TPE; open trials count as bad ones (constant liar), so that siblings asked at once differ."""
+    """TPE, each parameter for itself. Every other block after the random ones is given the shape of the best complete trial so far."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
         self._seed = space.base.search.seed
+        self._metric = space.base.search.metric
+        self._structural = frozenset(leaf.name for leaf in space.leaves if leaf.structural)
+        self._blocks = Blocks(space)
         self._random = RandomSampler(space)
         self._history = History(space)
+        self._open: dict[int, Trial] = {}
+        self._best: tuple[float, Trial] | None = None
 
     def propose(self, place: Place, attempt: int, fixed: Mapping[str, Scalar], *, seed: int) -> Resolved:
         """See ``Sampler.propose``."""
         if attempt >= _DRAFTS or (place.sibling == 0 and place.block < STARTUP_SHAPES):
             return self._random.propose(place, attempt, fixed, seed=seed)
+        if attempt == 0 and place.sibling == 0 and self._best is not None and self._blocks.again(place.block):
+            fixed = {name: value for name, value in self._best[1].values.items() if name in self._structural}
         kind = "sibling" if fixed else "free"
         with _quiet():
-            sampler = TPESampler(
-                n_startup_trials=STARTUP_TRIALS,
-                multivariate=True,
-                group=True,
-                constant_liar=True,
-                seed=keyed_seed(self._seed, "tpe", kind, place.number, attempt),
-            )
+            sampler = TPESampler(n_startup_trials=STARTUP_TRIALS, seed=keyed_seed(self._seed, "tpe", kind, place.number, attempt))
         with self._history.draft(sampler, fixed) as draft:
             return self._space.resolve(lambda leaf: _suggest(draft, leaf), seed=seed)
 
     def enter(self, trial: Trial) -> None:
         """See ``Sampler.enter``."""
         self._history.enter(trial)
+        self._open[trial.number] = trial
 
     def close(self, number: int, outcome: Outcome, points: Mapping[int, float]) -> None:
         """See ``Sampler.close``."""
         self._history.close(number, outcome, points)
+        trial = self._open.pop(number)
+        if outcome is Outcome.COMPLETE:
+            value = (min if self._metric.direction is Direction.MINIMIZE else max)(points.values())
+            if self._best is None or self._metric.better(value, self._best[0]):
+                self._best = (value, trial)
 
 
 class History:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from sweeper.runners import local
 from sweeper.runners.session import Session
 from sweeper.trial import Continue, Lease, Outcome, Report, Stop
 
-from .conftest import Formula, Stage
+from .conftest import SPACE, Formula, Stage
 
 
 def _log(stage: Stage) -> list[tuple[Any, ...]]:
@@ -102,7 +103,7 @@ def test_a_desk_that_is_built_again_knows_who_still_trains(stage: Stage) -> None
     desk = stage.same_desk()
     other = desk.lease("b", 1)
     assert other is not None
-    assert other.trials[0].number == 8, "the first of another shape"
+    assert other.trials[0].number == 2, "the first of another shape"
     report = Report(0, 9, {"train_loss": 1.0, "val_loss": 1.0}, 1.7e9, "all 9 epochs")
     assert desk.report(lease.tokens, [report]) == [Stop(Outcome.COMPLETE, "complete at epoch 9: all 9 epochs")]
 
@@ -160,60 +161,72 @@ def _leased(lease: Lease | None) -> list[int]:
     return [] if lease is None else [trial.number for trial in lease.trials]
 
 
-def test_a_worker_fills_its_lanes_with_trials_of_one_shape(stage: Stage) -> None:
+@pytest.fixture
+def late(tmp_path: Path) -> Stage:
+    """A sweep of 28 trials whose first sixteen, two to a shape, have ended: eight of one shape come next, then four of another."""
+    stage = Stage(tmp_path, SPACE.replace("trials: 12", "trials: 28"))
+    session = Session("early", stage.desk(), Formula())
+    while stage.ledger.counts("small").closed < 16:
+        session.run(0.0)
+    stage.release()
+    return stage
+
+
+def test_a_worker_fills_its_lanes_with_trials_of_one_shape(late: Stage) -> None:
     """It takes one trial and then as many siblings as it has lanes; freed lanes are filled as long as there are some."""
-    desk = stage.desk()
+    desk = late.desk()
     first = desk.lease("a", 1)
     assert first is not None
     more = desk.lease("a", 5, first.trials[0])
     assert more is not None
     assert len({trial.shape for trial in (*first.trials, *more.trials)}) == 1
-    assert _leased(more) == [1, 2, 3, 4, 5]
-    desk.fail(more.tokens[0], 1, "broken")
-    assert _leased(desk.lease("a", 1, more.trials[0])) == [6]
-    assert _leased(desk.lease("a", 5, first.trials[0])) == [7]
+    assert _leased(more) == [17, 18, 19, 20, 21]
+    desk.fail(more.tokens[0], 17, "broken")
+    assert _leased(desk.lease("a", 1, more.trials[0])) == [22]
+    assert _leased(desk.lease("a", 5, first.trials[0])) == [23]
     assert desk.lease("a", 5, first.trials[0]) is None
-    counts = stage.ledger.counts("small")
-    assert (counts.numbered, counts.running) == (8, 7)
+    counts = late.ledger.counts("small")
+    assert (counts.numbered, counts.running) == (24, 7)
 
 
-def test_what_was_numbered_ahead_is_there_after_a_crash(stage: Stage) -> None:
+def test_what_was_numbered_ahead_is_there_after_a_crash(late: Stage) -> None:
     """Trials that no worker had yet, and those that went down with the driver, are handed out side by side by the next owner."""
-    lease = stage.desk().lease("a", 3)
-    assert _leased(lease) == [0, 1, 2]
-    stage.release()
-    desk = stage.desk()
-    assert _leased(desk.lease("b", 8)) == [0, 1, 2, 3, 4, 5, 6, 7]
-    assert _leased(desk.lease("c", 8)) == [8, 9], "half of the last four, for there are two workers"
+    lease = late.desk().lease("a", 3)
+    assert _leased(lease) == [16, 17, 18]
+    late.release()
+    desk = late.desk()
+    assert _leased(desk.lease("b", 8)) == [16, 17, 18, 19, 20, 21, 22, 23]
+    assert _leased(desk.lease("c", 8)) == [24, 25], "half of the last four, for there are two workers"
     desk.release("b")
-    assert stage.ledger.counts("small").running == 2
+    assert late.ledger.counts("small").running == 2
 
 
-def test_suspects_are_handed_out_alone(stage: Stage) -> None:
+def test_suspects_are_handed_out_alone(late: Stage) -> None:
     """Trials that were lost together are trained one by one, also by a desk that was built again, and only then new ones side by side."""
-    desk = stage.desk()
-    assert _leased(desk.lease("a", 3)) == [0, 1, 2]
+    desk = late.desk()
+    assert _leased(desk.lease("a", 3)) == [16, 17, 18]
     desk.release("a")
     alone = desk.lease("a", 8)
     assert alone is not None
-    assert _leased(alone) == [0]
+    assert _leased(alone) == [16]
     assert desk.lease("a", 7, alone.trials[0]) is None
-    desk = stage.same_desk()
+    desk = late.same_desk()
     assert desk.lease("a", 7, alone.trials[0]) is None
-    desk.fail(alone.tokens[0], 0, "the culprit")
+    desk.fail(alone.tokens[0], 16, "the culprit")
     assert desk.lease("a", 1, alone.trials[0]) is None
-    for number in (1, 2):
+    for number in (17, 18):
         again = desk.lease("a", 8)
         assert _leased(again) == [number]
         assert again is not None
         desk.report(again.tokens, [Report(number, 9, {"train_loss": 1.0, "val_loss": 1.0}, 1.7e9, "all 9 epochs")])
-    assert _leased(desk.lease("a", 8)) == [3, 4, 5, 6, 7]
-    outcomes = {record.number: record.outcome for record in stage.ledger.trials("small")}
-    assert (outcomes[0], outcomes[1], outcomes[2]) == (Outcome.FAILED, Outcome.COMPLETE, Outcome.COMPLETE)
+    assert _leased(desk.lease("a", 8)) == [19, 20, 21, 22, 23]
+    outcomes = {record.number: record.outcome for record in late.ledger.trials("small")}
+    assert (outcomes[16], outcomes[17], outcomes[18]) == (Outcome.FAILED, Outcome.COMPLETE, Outcome.COMPLETE)
 
 
-def test_trials_that_come_to_a_rung_together_are_judged_together(stage: Stage) -> None:
+def test_trials_that_come_to_a_rung_together_are_judged_together(tmp_path: Path) -> None:
     """The first in the call has no advantage, and what happened is in the ledger in one piece: verdicts, and how each is trained."""
+    stage = Stage(tmp_path, SPACE.replace("sampler: random", "sampler: random, shapes: 1"))
     desk = stage.desk()
     lease = desk.lease("a", 3)
     assert lease is not None
@@ -226,9 +239,9 @@ def test_trials_that_come_to_a_rung_together_are_judged_together(stage: Stage) -
     assert [record.how for record in records[:3]] == [None, "stacked: 3 lanes", "stacked: 3 lanes"]
 
 
-def test_what_could_not_be_recorded_is_recorded_with_the_next_lease(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_could_not_be_recorded_is_recorded_with_the_next_lease(late: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that fails once while trials are numbered leaves no gap."""
-    desk = stage.desk()
+    desk = late.desk()
 
     def full(*_arguments: object, **_more: object) -> None:
         raise InfrastructureError("the disk is full")
@@ -237,8 +250,8 @@ def test_what_could_not_be_recorded_is_recorded_with_the_next_lease(stage: Stage
         failing.setattr("sweeper.ledger.writer.Writer.start", full)
         with pytest.raises(InfrastructureError):
             desk.lease("a", 4)
-    assert _leased(desk.lease("a", 4)) == [0, 1, 2, 3]
-    assert [record.number for record in stage.ledger.trials("small")] == list(range(8))
+    assert _leased(desk.lease("a", 4)) == [16, 17, 18, 19]
+    assert [record.number for record in late.ledger.trials("small")] == list(range(24))
 
 
 @pytest.mark.parametrize("workers", [1, 2])

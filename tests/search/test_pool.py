@@ -171,14 +171,18 @@ def taken(pool: Pool, worker: str, lanes: int, beside: Trial | None = None) -> l
 def test_a_worker_stays_with_its_shape_and_another_gets_another() -> None:
     """Two workers with three lanes: each has a block of its own, freed lanes are filled from it, and the next block follows."""
     pool = Pool(Study(space(sampler="random"), 64))
-    first, second = taken(pool, "a", 3), taken(pool, "b", 3)
-    assert (numbers(first), numbers(second)) == ([0, 1, 2], [8, 9, 10])
-    assert numbers(taken(pool, "a", 2, first[0])) == [3, 4]
-    for number in range(5):
+    for number in range(16):
+        [trial] = taken(pool, "a", 1)
+        assert trial.number == number
         pool.close(number)
-    assert numbers(taken(pool, "a", 2)) == [5, 6]
-    assert numbers(taken(pool, "a", 2, first[0])) == [7]
-    assert numbers(taken(pool, "c", 3)) == [16, 17, 18]
+    first, second = taken(pool, "a", 3), taken(pool, "b", 3)
+    assert (numbers(first), numbers(second)) == ([16, 17, 18], [24, 25, 26])
+    assert numbers(taken(pool, "a", 2, first[0])) == [19, 20]
+    for number in range(16, 21):
+        pool.close(number)
+    assert numbers(taken(pool, "a", 2)) == [21, 22]
+    assert numbers(taken(pool, "a", 2, first[0])) == [23]
+    assert numbers(taken(pool, "c", 3)) == [32, 33, 34]
 
 
 @pytest.mark.parametrize(("text", "shapes"), [(ONE_SHAPE, "auto"), (MLP, "5")])

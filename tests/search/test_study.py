@@ -71,8 +71,7 @@ def test_a_non_finite_value_is_divergence_and_nothing_else(sampler: str, pruner:
 
 def test_divergence_names_what_broke() -> None:
     """The sentence names the epoch and the metric that is not finite; a training loss counts as well."""
-    study = Study(space(sampler="random"), 3)
-    first, second, third = study.ask(3)
+    first, second, third = all_trials(study := Study(space(sampler="random"), 3))
     assert tell(study, report(first, 3, math.nan)) == Stop(Outcome.DIVERGED, "diverged at epoch 3: val_loss is nan")
     assert tell(study, report(second, 1, 0.5, train_loss=math.inf)) == Stop(Outcome.DIVERGED, "diverged at epoch 1: train_loss is inf")
     assert tell(study, report(third, 20, math.inf, ended="all 20 epochs")) == Stop(
@@ -101,7 +100,7 @@ def test_questions_are_asked_where_the_pruner_decides(pruner: str) -> None:
 def test_best_goes_by_the_best_epoch() -> None:
     """A trial counts with its best epoch, not with its last; of equals, the lower number wins whatever the order of closing."""
     study = Study(space(sampler="random", pruner="none"), 3)
-    trials = study.ask(3)
+    trials = all_trials(study)
     for trial, values in zip(reversed(trials), ([0.5, 0.4, 0.45], [0.3, 0.2, 0.9], [0.7, 0.9, 0.2]), strict=True):
         for epoch, value in enumerate(values, start=1):
             tell(study, report(trial, epoch, value, ended="all" if epoch == 3 else None))
@@ -115,7 +114,7 @@ def test_best_goes_by_the_best_epoch() -> None:
 def test_only_complete_trials_can_be_best() -> None:
     """Failed, cancelled and pruned trials are never best, however low they were."""
     study = Study(space(sampler="random", pruner="none"), 4)
-    for trial, outcome in zip(study.ask(4), (Outcome.FAILED, Outcome.CANCELLED, Outcome.PRUNED, Outcome.DIVERGED), strict=True):
+    for trial, outcome in zip(all_trials(study), (Outcome.FAILED, Outcome.CANCELLED, Outcome.PRUNED, Outcome.DIVERGED), strict=True):
         tell(study, report(trial, 1, -100.0))
         study.close(trial.number, outcome)
     assert study.best() is None
@@ -135,8 +134,7 @@ def test_a_lost_attempt_leaves_no_trace() -> None:
 
 def test_a_report_twice_is_a_report_once() -> None:
     """A report that arrives again gets the same verdict and changes nothing for others."""
-    study = Study(space(sampler="random"), 3)
-    first, second, third = study.ask(3)
+    first, second, third = all_trials(study := Study(space(sampler="random"), 3))
     tell(study, report(first, 2, 0.5))
     assert tell(study, report(second, 2, 0.4)) == tell(study, report(second, 2, 0.4))
     assert isinstance(tell(study, report(third, 2, 0.45)), Stop)
@@ -190,7 +188,7 @@ def test_complete_without_a_value_is_refused() -> None:
 def test_a_gap_in_the_record_is_refused() -> None:
     """A study is not restored from a record in which a trial is missing."""
     found = space(sampler="random")
-    trials = Study(found, 3).ask(3)
+    trials = all_trials(Study(found, 3))
     with pytest.raises(InfrastructureError, match="missing or double"):
         Study.restore(found, 3, [Past(trials[0], (), None), Past(trials[2], (), None)])
 

@@ -12,8 +12,8 @@ from optuna.trial import TrialState
 from sweeper.search.past import Past
 from sweeper.search.study import Study
 from sweeper.search.tpe import rebuild
-from sweeper.trial import Outcome, Trial
-from tests.search.simulate import all_trials, falling, peak_lr, report, search, space
+from sweeper.trial import Outcome, Stop, Trial
+from tests.search.simulate import EPOCHS, all_trials, falling, peak_lr, report, search, space, tell
 
 FLAT = """
 name: bowl
@@ -72,10 +72,30 @@ def test_conditions_and_sub_trees_go_through_tpe() -> None:
 def test_siblings_asked_at_once_differ() -> None:
     """Trials of one lease, none of which has reported, do not sit on top of each other."""
     study = Study(space(sampler="tpe", pruner="none"), 48)
-    search_some = search(study, falling, lanes=8)
-    last = [record.trial for record in search_some if record.trial.block == 5]
+    past = search(study, falling, lanes=8)
+    last = [record.trial for record in past if record.trial.block == 11]
     lrs = sorted(math.log10(peak_lr(trial)) for trial in last)
     assert len({round(lr, 3) for lr in lrs}) == 8
+
+
+def test_the_best_shape_is_opened_again() -> None:
+    """After eight random shapes every other block has the shape of the best complete trial of the blocks before it, of any metric."""
+    for metric, sign in (("val_loss", 1.0), ("val_accuracy", -1.0)):
+        study = Study(space(sampler="tpe", pruner="none", metric=metric), 80)
+        closed: dict[int, tuple[float, int, str]] = {}
+        while trials := study.ask(8):
+            if trials[0].block in (8, 10, 12, 14):
+                assert {trial.shape for trial in trials} == {min(closed.values())[2]}
+            for trial in trials:
+                cost = falling(trial, EPOCHS) + abs(float(trial.config["model"]["depth"]) - 3)
+                last = report(trial, EPOCHS, 1.0, **{metric: sign * cost}, ended="all")
+                verdict = tell(study, last)
+                assert isinstance(verdict, Stop)
+                outcome = Outcome.FAILED if trial.number == 9 else verdict.outcome
+                study.close(trial.number, outcome)
+                if outcome is Outcome.COMPLETE:
+                    closed[trial.number] = (cost, trial.number, trial.shape)
+        assert len({shape for _, _, shape in closed.values()}) > 8
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
