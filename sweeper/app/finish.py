@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,8 @@ def close(home: Home, ledger: Ledger, writer: Writer, data: Dataset) -> None:
         writer.close_open(Outcome.CANCELLED, "cancelled before it was trained")
     if state is not SweepState.BROKEN:
         crown(home, ledger, writer, data)
+        for unfinished in (home.sweep_dir(writer.sweep) / "checkpoints").glob("*.unfinished"):
+            shutil.rmtree(unfinished, ignore_errors=True)  # of trials that were cancelled or failed, which nobody will take up
         writer.finish(SweepState.CANCELLED if state is SweepState.CANCELLING else SweepState.COMPLETE)
 
 

@@ -62,8 +62,11 @@ def test_the_main_job_in_one_process(home: Path) -> None:
     assert again.returncode == 0
     assert told(again)["winner"] == report["winner"]
 
+    leftover = home / "runs" / "tiny" / "checkpoints" / "3.unfinished"
+    leftover.mkdir()
     more = sweeper("sweep", space, "--runner", "local", "--trials", "10", "--json")
     assert more.returncode == 0
+    assert not leftover.exists()
     assert told(more)["trials"]["target"] == 10
     checked = sweeper("fsck", "--json")
     assert (checked.returncode, told(checked)["violations"]) == (0, [])
