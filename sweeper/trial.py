@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -140,6 +140,15 @@ class Refill:
 
 Verdict: TypeAlias = Continue | Stop
 Command: TypeAlias = Continue | Stop | Refill
+
+
+def first_stops(reports: Sequence[Report], verdicts: Sequence[Verdict]) -> dict[int, tuple[Report, Stop]]:
+    """The first Stop of each trial that gets one, with its report, by the trial's number: of several reports that one counts."""
+    found: dict[int, tuple[Report, Stop]] = {}
+    for report, verdict in zip(reports, verdicts, strict=True):
+        if isinstance(verdict, Stop):
+            found.setdefault(report.trial, (report, verdict))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ import optuna
 from benchmarks.quality.tasks import space_and_data
 from benchmarks.quality.trace import Recorder, Trace
 from benchmarks.quality.workers import WORKERS, Workers, trial_of
-from sweeper.config.distributions import Choice, Int, Log, Uniform
-from sweeper.config.space import Leaf, Space
-from sweeper.trial import Command, Continue, Outcome, Report, Scalar, Stop
+from sweeper.config.space import Space
+from sweeper.search.tpe import suggest
+from sweeper.trial import Command, Continue, Outcome, Report, Stop
 
 if TYPE_CHECKING:
     from sweeper.ports import Train
@@ -112,19 +112,6 @@ class Objective:
             pipe.send(Continue("") if outcome is None else Stop(outcome, ""))
             if outcome is not None:
                 return outcome, best, report.at
-
-
-def suggest(trial: optuna.Trial, leaf: Leaf) -> Scalar:
-    """What Optuna suggests for a leaf of the space."""
-    match leaf.distribution:
-        case Uniform(low, high):
-            return trial.suggest_float(leaf.name, low, high)
-        case Log(low, high):
-            return trial.suggest_float(leaf.name, low, high, log=True)
-        case Int(low, high, step, log):
-            return trial.suggest_int(leaf.name, low, high, step=step, log=log)
-        case Choice(options):
-            return trial.suggest_categorical(leaf.name, options)
 
 
 def trials(pipe: Connection, name: str, train: Train) -> None:  # noqa: ARG001 - the signature of a job

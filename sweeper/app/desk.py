@@ -17,7 +17,7 @@ from sweeper.ledger.store import Ledger
 from sweeper.ledger.writer import Writer
 from sweeper.search.pool import Pool
 from sweeper.search.study import Study
-from sweeper.trial import Continue, Lease, Outcome, Report, Stop, Trial, Verdict
+from sweeper.trial import Continue, Lease, Outcome, Report, Stop, Trial, Verdict, first_stops
 
 MAX_LOST_ATTEMPTS = 3
 """A trial that takes its worker down this often is failed: it would do so for ever."""
@@ -91,13 +91,8 @@ class LedgerDesk:
                 for token, report, verdict in zip(tokens, reports, verdicts, strict=True)
             ]
         )
-        # Of several reports of one trial the first Stop counts.
-        ended: dict[int, Outcome] = {}
-        for report, verdict in zip(reports, verdicts, strict=True):
-            if isinstance(verdict, Stop):
-                ended.setdefault(report.trial, verdict.outcome)
-        for number, outcome in ended.items():
-            self._close(number, outcome)
+        for number, (_, stop) in first_stops(reports, verdicts).items():
+            self._close(number, stop.outcome)
         return verdicts
 
     def fail(self, token: int, trial: int, reason: str) -> None:

@@ -55,6 +55,7 @@ class Course:
         self._reports: list[Report] = []
         self._saved_at = time.monotonic()
         self._save_seconds = 0.0
+        self._committed: int | None = None
         self.past: deque[Report] = deque()
         self.over = False
         self._take_up()
@@ -80,7 +81,8 @@ class Course:
         best = self._stopping.best_epoch
         if self._folder is None or self._unfinished is None:
             return
-        if best is not None:
+        if best is not None and best != self._committed:
+            self._committed = best
             shape, outputs = self._data.input_shape, self._data.outputs
             metrics = self._reports[best - 1].metrics
             checkpoint.save(self._folder, Checkpoint(self._best, self._lane.trial.config, best, metrics, shape, outputs))

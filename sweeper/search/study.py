@@ -12,7 +12,7 @@ from sweeper.search.draws import Draws
 from sweeper.search.past import Past, Record, finite_points
 from sweeper.search.pruner import pruner_of
 from sweeper.search.sampler import sampler_of
-from sweeper.trial import Metric, Outcome, Report, Stop, Trial, Verdict
+from sweeper.trial import Metric, Outcome, Report, Stop, Trial, Verdict, first_stops
 
 __all__ = ["Best", "Past", "Study"]
 
@@ -125,12 +125,8 @@ class Study:
             self._opened(report.trial)
         best = [self._take(report) for report in reports]
         verdicts = [self._judge(report, value) for report, value in zip(reports, best, strict=True)]
-        ends: dict[int, int] = {}
-        for report, verdict in zip(reports, verdicts, strict=True):
-            if isinstance(verdict, Stop):
-                ends.setdefault(report.trial, report.epoch)
-        for number, epoch in ends.items():
-            self._cut(number, epoch)
+        for number, (last, _) in first_stops(reports, verdicts).items():
+            self._cut(number, last.epoch)
         return verdicts
 
     def close(self, number: int, outcome: Outcome) -> None:

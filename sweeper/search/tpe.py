@@ -67,7 +67,7 @@ class TpeSampler:
         with _quiet():
             sampler = TPESampler(n_startup_trials=STARTUP_TRIALS, seed=keyed_seed(self._seed, "tpe", kind, place.number, attempt))
         with self._history.draft(sampler, fixed) as draft:
-            return self._space.resolve(lambda leaf: _suggest(draft, leaf), seed=seed)
+            return self._space.resolve(lambda leaf: suggest(draft, leaf), seed=seed)
 
     def enter(self, trial: Trial) -> None:
         """See ``Sampler.enter``."""
@@ -139,7 +139,8 @@ def rebuild(space: Space, past: Sequence[Record]) -> optuna.Study:
     return history.study
 
 
-def _suggest(trial: optuna.Trial, leaf: Leaf) -> Scalar:
+def suggest(trial: optuna.Trial, leaf: Leaf) -> Scalar:
+    """What an Optuna trial takes for a leaf of the space."""
     match leaf.distribution:
         case Uniform(low, high):
             return trial.suggest_float(leaf.name, low, high)

@@ -16,7 +16,7 @@ from sweeper.core import models
 from sweeper.core.batches import Plan, Resident
 from sweeper.core.schedule import Schedule
 from sweeper.core.stack.feed import LANE_BYTES
-from sweeper.core.stack.forward import Fit, fit
+from sweeper.core.stack.forward import Fit, UnstackableError, fit
 from sweeper.core.stack.fused import FusedStack
 from sweeper.core.stack.lane import Stack
 from sweeper.core.stack.plain import PlainStack
@@ -149,7 +149,7 @@ def _fit(trial: Trial, data: Resident) -> Fit | str:
     model = models.build(config.model, data.input_shape, data.outputs)
     try:
         return fit(model, config, data)
-    except NotImplementedError as error:
+    except UnstackableError as error:
         return str(error)
 
 
@@ -180,7 +180,8 @@ def _lanes(trial: Trial, data: Resident) -> tuple[int, float, float]:
     """The number of lanes from which on more gain little, seconds per step and trial there, and with one lane."""
     found: dict[int, float] = {}
     lanes, idle = 1, 0
-    while lanes <= MOST_LANES[data.device.type] and idle < PATIENCE and (lanes == 1 or _room(lanes, trial, data)):
+    lane_bytes = _parameters(trial, data) * 4 * 6 + 2 * LANE_BYTES  # its slabs, and what it is fed at a time
+    while lanes <= MOST_LANES[data.device.type] and idle < PATIENCE and (lanes == 1 or lanes * lane_bytes < _free(data) / 2):
         try:
             seconds = _step_seconds(lambda: FusedStack([trial] * lanes, data), data.device) / lanes  # noqa: B023 - called at once
         except (torch.OutOfMemoryError, MemoryError):
@@ -195,13 +196,11 @@ def _lanes(trial: Trial, data: Resident) -> tuple[int, float, float]:
     return lanes, found[lanes], found[1]
 
 
-def _room(lanes: int, trial: Trial, data: Resident) -> bool:
-    """Whether so many lanes fit into half of the memory that is free: their slabs, and what they are fed at a time."""
+def _free(data: Resident) -> int:
+    """Bytes of memory that nobody uses where the data is."""
     if data.device.type == "cuda":
-        free = torch.cuda.mem_get_info(data.device)[0]
-    else:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return lanes * (_parameters(trial, data) * 4 * 6 + 2 * LANE_BYTES) < free / 2
+        return torch.cuda.mem_get_info(data.device)[0]
+    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _step_seconds(make: Callable[[], Stack], device: torch.device) -> float:

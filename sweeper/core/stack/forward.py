@@ -14,6 +14,10 @@ from sweeper.core.stack.masks import Masks, drops
 from sweeper.core.stack.sequence import Forward, SequenceForward
 
 
+class UnstackableError(Exception):
+    """Models of this shape cannot be made one function; the message says why."""
+
+
 @dataclass(frozen=True)
 class Fit:
     """What a shape's stack is made of.
@@ -33,11 +37,11 @@ def fit(model: nn.Module, config: Config, data: Resident) -> Fit:
     """The stack's function for models like this one.
 
     Raises:
-        NotImplementedError: with the reason why there is none.
+        UnstackableError: with the reason why there is none.
     """
     name, _ = choose(config.training.precision, data.device)
     if name == "fp16":
-        raise NotImplementedError("fp16 scales the loss of each model by itself")
+        raise UnstackableError("fp16 scales the loss of each model by itself")
     met = drops(model, data.input_shape)
     masks = Masks(met, data.device)
     layers = SequenceForward.of(model, data.input_shape, DTYPES[name])

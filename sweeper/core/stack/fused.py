@@ -41,7 +41,7 @@ class FusedStack:
 
     Raises:
         InputError: a config does not fit the data.
-        NotImplementedError: the model cannot be stacked (``fit`` says why).
+        UnstackableError: the model cannot be stacked (``fit`` says why).
     """
 
     def __init__(self, trials: Sequence[Trial], data: Resident, rates: Schedule | None = None, steps: int | None = None) -> None:
@@ -116,9 +116,8 @@ class FusedStack:
     def _enter(self, slot: int, row: int, trial: Trial) -> FusedLane:
         config = config_from_tree(trial.config)
         optim.check(config.optimizer)
-        model = models.build(config.model, self._data.input_shape, self._data.outputs)
-        init.initialise(model, config.model.activation, seeds.generator(trial.seed, seeds.Stream.INIT))
-        self._slabs.load(row, model.state_dict())
+        init.initialise(self._template, config.model.activation, seeds.generator(trial.seed, seeds.Stream.INIT))
+        self._slabs.load(row, self._template.state_dict())
         for moment in self._optimizer.moments:
             moment[row].zero_()
         self._optimizer.steps[row] = 0

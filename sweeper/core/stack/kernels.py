@@ -7,7 +7,7 @@ in tensors, so that it can be recorded once and replayed for other trials.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -73,6 +73,13 @@ class _Fused:
         """See ``LaneOptimizer``."""
         self._configs = configs
 
+    def _each(self, rates: Sequence[float], divisors: torch.Tensor) -> Iterator[tuple[Any, float, torch.Tensor, _Row]]:
+        """Begins a step; every group of every lane, with the lane's config, rate and divisor."""
+        self.steps += 1
+        for config, rate, divisor, groups in zip(self._configs, rates, divisors.unbind(), self._rows, strict=True):
+            for row in groups:
+                yield config, rate, divisor, row
+
 
 class FusedAdamW(_Fused):
     """AdamW (Loshchilov & Hutter, 2019), as ``torch.optim.AdamW(fused=True)`` computes it."""
@@ -82,25 +89,23 @@ class FusedAdamW(_Fused):
 
     def step(self, rates: Sequence[float], divisors: torch.Tensor) -> None:
         """See ``LaneOptimizer``."""
-        self.steps += 1
-        for config, rate, divisor, groups in zip(self._configs, rates, divisors.unbind(), self._rows, strict=True):
-            for row in groups:
-                torch._fused_adamw_(
-                    row.values,
-                    row.gradient,
-                    row.moments[0],
-                    row.moments[1],
-                    [],
-                    row.step,
-                    lr=rate,
-                    beta1=config.beta1,
-                    beta2=config.beta2,
-                    weight_decay=config.weight_decay if row.decays else 0.0,
-                    eps=config.eps,
-                    amsgrad=False,
-                    maximize=False,
-                    grad_scale=divisor,
-                )
+        for config, rate, divisor, row in self._each(rates, divisors):
+            torch._fused_adamw_(
+                row.values,
+                row.gradient,
+                row.moments[0],
+                row.moments[1],
+                [],
+                row.step,
+                lr=rate,
+                beta1=config.beta1,
+                beta2=config.beta2,
+                weight_decay=config.weight_decay if row.decays else 0.0,
+                eps=config.eps,
+                amsgrad=False,
+                maximize=False,
+                grad_scale=divisor,
+            )
 
 
 class FusedSgd(_Fused):
@@ -111,22 +116,20 @@ class FusedSgd(_Fused):
 
     def step(self, rates: Sequence[float], divisors: torch.Tensor) -> None:
         """See ``LaneOptimizer``."""
-        self.steps += 1
-        for config, rate, divisor, groups in zip(self._configs, rates, divisors.unbind(), self._rows, strict=True):
-            for row in groups:
-                torch._fused_sgd_(
-                    row.values,
-                    row.gradient,
-                    row.moments[0] if config.momentum else [],
-                    weight_decay=config.weight_decay if row.decays else 0.0,
-                    momentum=config.momentum,
-                    lr=rate,
-                    dampening=0.0,
-                    nesterov=config.nesterov,
-                    maximize=False,
-                    is_first_step=False,
-                    grad_scale=divisor,
-                )
+        for config, rate, divisor, row in self._each(rates, divisors):
+            torch._fused_sgd_(
+                row.values,
+                row.gradient,
+                row.moments[0] if config.momentum else [],
+                weight_decay=config.weight_decay if row.decays else 0.0,
+                momentum=config.momentum,
+                lr=rate,
+                dampening=0.0,
+                nesterov=config.nesterov,
+                maximize=False,
+                is_first_step=False,
+                grad_scale=divisor,
+            )
 
 
 class _Formula:
