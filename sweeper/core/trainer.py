@@ -25,9 +25,10 @@ class Trainer:
         self._data = Resident.of(data, pick_device(device))
         self._checkpoints = checkpoints
         self._choices: dict[str, Choice] = {}
+        self._known: dict[int, int] = {}
 
     def lanes(self, trial: Trial) -> int:
-        """How many trials of this one's shape to train side by side; found out once per shape.
+        """How many trials of this one's shape to train side by side; found out once per shape, and on a CPU once per size of shape.
 
         Raises:
             InputError: the config does not fit the data.
@@ -41,5 +42,5 @@ class Trainer:
     def _choice(self, trial: Trial) -> Choice:
         if trial.shape not in self._choices:
             set_threads(trial, self._data)  # what is timed is what will run
-            self._choices[trial.shape] = for_shape(trial, self._data)
+            self._choices[trial.shape] = for_shape(trial, self._data, self._known)
         return self._choices[trial.shape]

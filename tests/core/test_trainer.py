@@ -34,7 +34,7 @@ def test_a_shape_is_looked_at_once(small: Dataset, make_trial: Any, monkeypatch:
     """However often its lanes are asked for and its trials are trained; another shape is looked at by itself."""
     asked = []
 
-    def look(trial: Trial, _data: object) -> Choice:
+    def look(trial: Trial, _data: object, _known: object) -> Choice:
         asked.append(trial.shape)
         return Choice("stacked", 3, "stacked: for a test")
 

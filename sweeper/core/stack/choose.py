@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -96,7 +96,7 @@ def together(trial: Trial, data: Resident) -> Choice:
     return Choice("stacked", MOST_LANES[data.device.type], "stacked: batched layers")
 
 
-def for_shape(trial: Trial, data: Resident) -> Choice:
+def for_shape(trial: Trial, data: Resident, known: MutableMapping[int, int] | None = None) -> Choice:
     """How trials of this one's shape are trained in a sweep.
 
     On a CPU a trial's bits must not depend on the clock: layered models (``SequenceForward``), whose bits are the same in any stack, are
@@ -106,6 +106,8 @@ def for_shape(trial: Trial, data: Resident) -> Choice:
     Args:
         trial: any of the shape; it is trained for a few steps and thrown away.
         data: on the device.
+        known: lanes by size (see ``_size``), as found out before: a layered model of a size that is there is not timed again on a CPU, and
+            what is found out is added. None: every shape is timed.
 
     Raises:
         InputError: the config does not fit the data.
@@ -115,7 +117,14 @@ def for_shape(trial: Trial, data: Resident) -> Choice:
     if reason is not None:
         return Choice("plain", 1, f"plain: {reason}")
     where = f"measured on {data.device.type}"
+    layered = data.device.type == "cpu" and config_from_tree(trial.config).training.engine == "auto"
+    size = _size(trial, data) if layered else None
+    if known is not None and size is not None and size in known:
+        lanes = min(known[size], _room(trial, data))
+        return Choice("stacked", lanes, f"stacked: up to {lanes} lanes, as with another shape of this size ({where})")
     lanes, seconds, one = _lanes(trial, data)
+    if known is not None and size is not None:
+        known[size] = lanes
     if data.device.type != "cpu" and config_from_tree(trial.config).training.engine == "auto":
         gain = _step_seconds(lambda: PlainStack([trial], data), data.device) / seconds
         if gain < WORTH_IT:
@@ -171,6 +180,13 @@ def _work(trial: Trial, data: Resident) -> float:
     return 6.0 * _parameters(trial, data) * config_from_tree(trial.config).training.batch_size
 
 
+def _size(trial: Trial, data: Resident) -> int:
+    """The binary order of a step's work per layer; shapes in which that is equal gain from the same number of lanes."""
+    model = models.build(config_from_tree(trial.config).model, data.input_shape, data.outputs)
+    layers = sum(parameter.dim() > 1 for parameter in model.parameters())
+    return round(math.log2(_work(trial, data) / layers))
+
+
 def _parameters(trial: Trial, data: Resident) -> int:
     model = models.build(config_from_tree(trial.config).model, data.input_shape, data.outputs)
     return sum(parameter.numel() for parameter in model.parameters())
@@ -180,8 +196,8 @@ def _lanes(trial: Trial, data: Resident) -> tuple[int, float, float]:
     """The number of lanes from which on more gain little, seconds per step and trial there, and with one lane."""
     found: dict[int, float] = {}
     lanes, idle = 1, 0
-    lane_bytes = _parameters(trial, data) * 4 * 6 + 2 * LANE_BYTES  # its slabs, and what it is fed at a time
-    while lanes <= MOST_LANES[data.device.type] and idle < PATIENCE and (lanes == 1 or lanes * lane_bytes < _free(data) / 2):
+    most = min(MOST_LANES[data.device.type], _room(trial, data))
+    while lanes <= most and idle < PATIENCE:
         try:
             seconds = _step_seconds(lambda: FusedStack([trial] * lanes, data), data.device) / lanes  # noqa: B023 - called at once
         except (torch.OutOfMemoryError, MemoryError):
@@ -196,11 +212,14 @@ def _lanes(trial: Trial, data: Resident) -> tuple[int, float, float]:
     return lanes, found[lanes], found[1]
 
 
-def _free(data: Resident) -> int:
-    """Bytes of memory that nobody uses where the data is."""
+def _room(trial: Trial, data: Resident) -> int:
+    """How many lanes half of the free memory holds, at least one."""
+    lane_bytes = _parameters(trial, data) * 4 * 6 + 2 * LANE_BYTES  # its slabs, and what it is fed at a time
     if data.device.type == "cuda":
-        return torch.cuda.mem_get_info(data.device)[0]
-    return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        free = torch.cuda.mem_get_info(data.device)[0]
+    else:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(1, free // 2 // lane_bytes)
 
 
 def _step_seconds(make: Callable[[], Stack], device: torch.device) -> float:

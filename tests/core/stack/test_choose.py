@@ -115,6 +115,20 @@ def test_as_many_lanes_as_pay(data: Resident, make_trial: Any, clock: Any, secon
     assert found.reason.endswith(f"{lanes} lanes, {gain:.1f} times the speed of one (measured on cpu)")
 
 
+def test_a_size_is_timed_once(data: Resident, make_trial: Any, clock: Any) -> None:
+    """Another shape of the same size takes over the lanes and says so; one of another size, and a mapped model, is timed."""
+    known: dict[int, int] = {}
+    clock({1: 1.0, 2: 1.0, 4: 4.0, 8: 8.0, 16: 16.0})
+    assert choose.for_shape(make_trial(model={"width": 32}), data, known).lanes == 2
+    clock({1: 1.0, 2: 2.0, 4: 4.0})
+    like = choose.for_shape(make_trial(model={"width": 32, "activation": "tanh"}), data, known)
+    assert like == choose.Choice("stacked", 2, "stacked: up to 2 lanes, as with another shape of this size (measured on cpu)")
+    assert choose.for_shape(make_trial(model={"width": 128}), data, known).lanes == 1
+    assert len(known) == 2
+    choose.for_shape(make_trial(model={"width": 32}, training={"engine": "stacked"}), data, known)
+    assert len(known) == 2
+
+
 def test_one_lane_where_more_are_no_faster(data: Resident, make_trial: Any, clock: Any) -> None:
     """A core that is busy with one gains nothing; the bits are a stack's all the same."""
     clock({1: 1.0, 2: 2.0, 4: 3.9})
