@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import optim
 
-from sweeper.config.schema import AdamW, Sgd
+from sweeper.config.schema import AdamW, Optimizer, Sgd
 from sweeper.core.flat import Flat
 from sweeper.errors import InputError
 
 
-def check(config: AdamW | Sgd) -> None:
+def check(config: Optimizer) -> None:
     """Refuses what is not an optimizer.
 
     Raises:
@@ -26,7 +26,7 @@ def check(config: AdamW | Sgd) -> None:
         )
 
 
-def build(config: AdamW | Sgd, flat: Flat) -> optim.Optimizer:
+def build(config: Optimizer, flat: Flat) -> optim.Optimizer:
     """The optimizer of this config over a model's parameters, in two groups: decayed (matrices, kernels) and not (biases, norms).
 
     The fused kernels are the fastest on a CPU, and on a GPU the only ones that can skip a step (fp16) without asking the host.

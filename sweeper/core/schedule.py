@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TypeAlias
 
+from sweeper.config import schema
 from sweeper.config.schema import Constant, WarmupCosine
 
 Schedule: TypeAlias = Callable[[int], float]
@@ -46,7 +47,7 @@ def warmup_cosine(warmup_fraction: float, final_fraction: float, total_steps: in
     return at
 
 
-def build(config: Constant | WarmupCosine, total_steps: int) -> Schedule:
+def build(config: schema.Schedule, total_steps: int) -> Schedule:
     """The schedule of this config over the full run's steps."""
     match config:
         case Constant():

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from sweeper.config.schema import Cnn, Mlp
+from sweeper.config.schema import Cnn, Mlp, Model
 from sweeper.core.models.cnn import CnnNet
 from sweeper.core.models.mlp import MlpNet
 
 
-def build(config: Mlp | Cnn, input_shape: tuple[int, ...], outputs: int) -> nn.Module:
+def build(config: Model, input_shape: tuple[int, ...], outputs: int) -> nn.Module:
     """The network of this config; its weights are torch's until ``sweeper.core.init`` draws them.
 
     Args:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import torch
 
-from sweeper.config.schema import AdamW, Sgd
+from sweeper.config.schema import AdamW, Optimizer, Sgd
 from sweeper.core.stack.slabs import Slabs
 
 
@@ -197,7 +197,7 @@ class FormulaSgd(_Formula):
         self._values.sub_((gradient if self._nesterov else velocity) * rates.unsqueeze(1))
 
 
-def build(config: AdamW | Sgd, slabs: Slabs) -> LaneOptimizer:
+def build(config: Optimizer, slabs: Slabs) -> LaneOptimizer:
     """The optimizer of this family with fresh state for every lane, in the way that suits the device."""
     on_cpu = slabs.values.device.type == "cpu"
     match config:

@@ -1,0 +1,36 @@
+"""The ``search:`` and ``resources:`` sections."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from sweeper.config.schema.node import Node
+from sweeper.trial import Metric
+
+
+class Search(Node):
+    """How the space is searched."""
+
+    sampler: Literal["random", "tpe"] = "tpe"
+    trials: int = Field(64, ge=1, le=1_000_000)
+    shapes: Literal["auto", "trials"] | Annotated[int, Field(ge=1)] = Field(
+        "auto",
+        description="architectures drawn: auto (a new one every 2 trials, after 16 trials every 8), a number, or trials (one per trial)",
+    )
+    pruner: Literal["asha", "median", "none"] = "asha"
+    grace_epochs: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
+        "auto", description="no trial is pruned before this epoch; auto: 2, or the first epoch after the warm-up if that is later"
+    )
+    reduction: int = Field(3, ge=2, le=100, description="asha keeps the best 1/reduction at each rung")
+    metric: Metric = Field(Metric.VAL_LOSS, strict=False)
+    seed: int = Field(0, ge=0, le=2**63 - 1, description="fixes the configs")
+
+
+class Resources(Node):
+    """What a sweep may use."""
+
+    workers: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
+    cpus_per_worker: int = Field(1, ge=1, description="also the number of torch threads of a CPU worker")
+    gpus_per_worker: Literal["auto"] | Annotated[float, Field(ge=0)] = "auto"
