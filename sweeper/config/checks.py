@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sweeper.config import nearest
-from sweeper.config.schema import SOURCE_SUFFIXES, SOURCES, Config, Sgd
+from sweeper.config.schema import SOURCE_WORDS, SOURCES, SYNTHETIC, Config, MultiStep, ReduceOnPlateau, Sgd, source_kind
 from sweeper.config.strict_yaml import KeyPath
 from sweeper.trial import CLASSIFICATION_METRICS, REGRESSION_METRICS
 
@@ -34,6 +34,8 @@ def conflicts(config: Config) -> Iterator[Conflict]:
     """Every conflict within one config."""
     yield from _data(config)
     yield from _task(config)
+    yield from _schedule(config)
+    yield from _gradients(config)
     optimizer = config.optimizer
     if isinstance(optimizer, Sgd) and optimizer.nesterov and optimizer.momentum == 0:
         hint = "write momentum: 0.9, or nesterov: false"
@@ -42,10 +44,14 @@ def conflicts(config: Config) -> Iterator[Conflict]:
 
 def _data(config: Config) -> Iterator[Conflict]:
     data = config.data
-    if data.source not in SOURCES and not data.source.lower().endswith(SOURCE_SUFFIXES):
-        allowed = f"{', '.join(SOURCES)}, or a file ending in {', '.join(SOURCE_SUFFIXES)}"
+    kind = source_kind(data.source)
+    if kind is None:
         hint = nearest.hint(data.source, SOURCES) or f"write source: {SOURCES[0]}"
-        yield Conflict(("data", "source"), f'unknown data "{data.source}"', allowed, hint)
+        yield Conflict(("data", "source"), f'unknown data "{data.source}"', SOURCE_WORDS, hint)
+    if data.params and kind != "function" and data.source not in SYNTHETIC:
+        found = f"params for {data.source}, which takes none"
+        hint = "delete it, or write source: my_package.module:load"
+        yield Conflict(("data", "params"), found, "params for a function, or for synthetic data", hint, (("data", "source"),))
     if data.val_fraction + data.test_fraction >= 1:
         found = f"val_fraction {data.val_fraction} and test_fraction {data.test_fraction} leave nothing to train on"
         yield Conflict(("data", "val_fraction"), found, "a sum below 1", "write val_fraction: 0.2", (("data", "test_fraction"),))
@@ -61,6 +67,48 @@ def _task(config: Config) -> Iterator[Conflict]:
     if config.search.metric not in metrics:
         found, hint = f"{config.search.metric} does not fit the task {config.task}", f"write metric: {metrics[0]}"
         yield Conflict(("search", "metric"), found, ", ".join(metrics), hint, task)
-    if config.task == "regression" and config.training.label_smoothing > 0:
-        found = f"label_smoothing {config.training.label_smoothing} with the task regression"
-        yield Conflict(("training", "label_smoothing"), found, "0: there are no labels", "write label_smoothing: 0.0", task)
+    if config.task != "classification" and config.training.label_smoothing > 0:
+        found = f"label_smoothing {config.training.label_smoothing} with the task {config.task}"
+        yield Conflict(("training", "label_smoothing"), found, "0: a row has no single class", "write label_smoothing: 0.0", task)
+    if config.task != "multilabel" and isinstance(config.data.target, list):
+        found = f"a list of targets with the task {config.task}"
+        yield Conflict(("data", "target"), found, "one column", "write task: multilabel, or one column", task)
+    if config.task != "classification" and config.training.class_weights != "none":
+        found = f"class_weights {config.training.class_weights} with the task {config.task}"
+        yield Conflict(("training", "class_weights"), found, "none: a row has no single class", "write class_weights: none", task)
+
+
+def _gradients(config: Config) -> Iterator[Conflict]:
+    training = config.training
+    if training.clip_value is not None and training.clip_norm is not None:
+        found = f"clip_value {training.clip_value:g} beside clip_norm {training.clip_norm:g}"
+        yield Conflict(
+            ("training", "clip_value"), found, "one of the two", "write clip_norm: null beside it", (("training", "clip_norm"),)
+        )
+
+
+def _schedule(config: Config) -> Iterator[Conflict]:
+    schedule, training = config.schedule, config.training
+    given = [name for name in ("warmup_fraction", "warmup_epochs", "warmup_steps") if getattr(schedule, name) is not None]
+    if len(given) > 1:
+        first, *others = reversed(given)
+        found = f"{first} {getattr(schedule, first):g} beside {' and '.join(others)}"
+        yield Conflict(
+            ("schedule", first), found, "one way to say it", f"write {others[0]}: null", tuple(("schedule", name) for name in others)
+        )
+    elif schedule.warmup_epochs is not None and schedule.warmup_epochs >= training.epochs:
+        found = f"warmup_epochs {schedule.warmup_epochs:g} of {training.epochs} epochs: the peak is never reached"
+        hint = f"write warmup_epochs: {training.epochs / 10:g}"
+        yield Conflict(("schedule", "warmup_epochs"), found, f"a number below {training.epochs}", hint, (("training", "epochs"),))
+    if isinstance(schedule, MultiStep) and schedule.milestones != sorted(set(schedule.milestones)):
+        found = f"milestones {schedule.milestones} are not ascending"
+        hint = f"write milestones: {sorted(set(schedule.milestones))}"
+        yield Conflict(("schedule", "milestones"), found, "epochs in ascending order, each once", hint)
+    if isinstance(schedule, ReduceOnPlateau) and training.patience is not None and schedule.patience >= training.patience:
+        found = f"patience {schedule.patience} with training.patience {training.patience}: training stops before the rate is ever reduced"
+        allowed, hint = f"a whole number below {training.patience}", "write training.patience: null, or a larger one"
+        yield Conflict(("schedule", "patience"), found, allowed, hint, (("training", "patience"),))
+    if training.scale_lr_rule != "linear" and training.scale_lr_with_batch is None:
+        found = f"scale_lr_rule {training.scale_lr_rule} without scale_lr_with_batch"
+        hint = "write scale_lr_with_batch: 64, or the batch size that optimizer.lr is meant for"
+        yield Conflict(("training", "scale_lr_rule"), found, "linear, which does nothing then", hint, (("training", "scale_lr_with_batch"),))

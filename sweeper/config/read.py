@@ -134,17 +134,37 @@ class _Reader:
             tag = written
         node = members[tag]
         self._unknown(path, tree, node, f" of {family.tag} {tag}" if family else "")
-        fixed: dict[str, Scalar] = {}
+        fixed: dict[str, Any] = {}
         for name in node.model_fields:
+            if name == keys.free(node):
+                for inner, value in self._free((*path, name), tree.get(name, {})).items():
+                    self._leaf((*path, name, inner), value, keys.key(node, f"{name}.{inner}"), section, label, fixed)
+                continue
             leaf = keys.key(node, name)
-            if name in tree and isinstance(tree[name], dict):
-                if not self._slot((*path, name), tree[name], leaf, section, label):
-                    fixed[name] = leaf.default
-            elif name in tree:
-                fixed[name] = self._value((*path, name), tree[name], leaf)
+            if name in tree:
+                self._leaf((*path, name), tree[name], leaf, section, label, fixed)
+            elif leaf.required:
+                fixed[name] = self._fixed((*path, name), tree, node, name)
             else:
                 fixed[name] = leaf.default
         return fixed
+
+    def _leaf(self, path: KeyPath, value: Any, leaf: Key, section: str, label: str | None, fixed: dict[str, Any]) -> None:
+        """What is written at a leaf: its value goes into ``fixed``, unless it is to be drawn."""
+        if not isinstance(value, dict):
+            fixed[leaf.name] = self._value(path, value, leaf)
+        elif not self._slot(path, value, leaf, section, label):
+            fixed[leaf.name] = leaf.default
+
+    def _free(self, path: KeyPath, tree: Any) -> dict[str, Any]:
+        """A mapping of anybody's names."""
+        if not isinstance(tree, dict) or (parse_distribution.kinds(tree) and len(tree) == 1):
+            found = keys.found(tree) if not isinstance(tree, dict) else "a distribution, but it is the values below it that may be searched"
+            self.located.problem(path, found, "a mapping of names to values", f"write {path[-1]}: {{width: {{int: [16, 128]}}}}")
+            return {}
+        for name in [name for name in tree if not name.isidentifier()]:
+            self.located.problem((*path, name), f'"{name}" cannot be passed by name', "a Python name", "write letters, digits and underscores")
+        return {name: value for name, value in tree.items() if name.isidentifier()}
 
     def _unknown_member(self, path: KeyPath, section: str, family: keys.Family, written: Any) -> None:
         names = ", ".join(family.members)
@@ -202,7 +222,7 @@ class _Reader:
         for condition in when:
             section, _, name = condition.path.partition(".")
             present = self._present(section)
-            if not any(name in node.model_fields for node in present):
+            if not any(keys.has(node, name) for node in present):
                 known = [f"{section}.{field}" for node in present for field in node.model_fields]
                 hint = nearest.hint(condition.path, known)
                 at = (*path, "when", condition.path)
@@ -242,7 +262,7 @@ class _Reader:
             self.located.problem(path, f"{name} is missing", leaf.allowed, f"write {name}: {parse_distribution.example(leaf)}")
             return parse_distribution.example(leaf)
         value = tree[name]
-        if name != "provenance" and isinstance(value, dict) and parse_distribution.kinds(value):
+        if name not in ("provenance", "params") and isinstance(value, dict) and parse_distribution.kinds(value):
             self._not_searched(path)
             return parse_distribution.example(leaf) if leaf.required else leaf.default
         return self._value(path, value, leaf)

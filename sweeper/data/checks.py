@@ -37,6 +37,17 @@ def array_problems(array: np.ndarray, file: str) -> list[Problem]:
     return []
 
 
+def text_problems(series: pd.Series[Any], file: str) -> list[Problem]:
+    """What is wrong with the column of texts; gaps are empty texts."""
+    values = series.dropna()
+    if values.empty:
+        return [Problem(file, "data.text", f"column {str(series.name)!r} has no values", "a column of texts")]
+    strange = values[~values.map(lambda value: isinstance(value, str)).to_numpy(dtype=bool)]
+    if len(strange):
+        return [Problem(file, "data.text", f"column {str(series.name)!r} holds {strange.iloc[0]!r}", "text in every row")]
+    return []
+
+
 def column_problems(table: pd.DataFrame, kinds: dict[str, Kind | None], data: Data, file: str) -> list[Problem]:
     """What is wrong with the columns of a table: at most one problem per column."""
     found = (_column_problem(table[name], kind, data, file) for name, kind in kinds.items())

@@ -15,8 +15,8 @@ class Part:
     """The rows of one part.
 
     Attributes:
-        x: float32, ``[n, features]`` or ``[n, channels, height, width]``.
-        y: class indices, int64 ``[n]``; or the standardised target, float32 ``[n]``.
+        x: float32, ``[n, features]``, ``[n, time, features]`` or ``[n, channels, height, width]``; or token numbers, int64 ``[n, length]``.
+        y: class indices, int64 ``[n]``; 0 and 1 per label, float32 ``[n, labels]``; or the standardised target, float32 ``[n]``.
     """
 
     x: np.ndarray
@@ -35,14 +35,15 @@ class Dataset:
         train: what models learn from.
         val: what configs are compared by.
         test: for the one test of the winner.
-        task: ``classification`` or ``regression``.
-        outputs: the number of classes; 1 for regression.
-        labels: the classes' names, in the order of their indices; empty for regression.
-        target_mean: mean of the training part's target in its own unit; 0 for classification.
-        target_scale: standard deviation of the same: ``y * target_scale + target_mean`` has the original unit; 1 for classification.
+        task: ``classification``, ``multilabel`` or ``regression``.
+        outputs: the number of classes or labels; 1 for regression.
+        labels: the classes' names, in the order of their indices, or the labels'; empty for regression.
+        target_mean: mean of the training part's target in its own unit; 0 for other tasks than regression.
+        target_scale: standard deviation of the same: ``y * target_scale + target_mean`` has the original unit; 1 for other tasks.
         preprocessing: turns raw rows into ``x``, and outputs into labels or original units.
         hash: sha256 of the raw content, before any preparation.
-        summary: rows per part, columns, filled gaps, dropped columns, class counts; JSON-safe, for people.
+        summary: rows per part, columns, filled gaps, dropped columns, class counts, duplicates, constant features; JSON-safe, for people.
+        tokens: rows are token numbers below this, 0 is padding; 0: rows are numbers that mean what they say.
     """
 
     train: Part
@@ -56,8 +57,9 @@ class Dataset:
     preprocessing: Preprocessing
     hash: str
     summary: dict[str, Any]
+    tokens: int = 0
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one row of ``x``: ``(features,)`` or ``(channels, height, width)``."""
+        """Shape of one row of ``x``: ``(features,)``, ``(time, features)``, ``(channels, height, width)`` or, for tokens, ``(length,)``."""
         return tuple(self.train.x.shape[1:])

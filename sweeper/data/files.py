@@ -82,11 +82,12 @@ def _checked(table: pd.DataFrame, name: str, header: Sequence[str]) -> pd.DataFr
     return table
 
 
-def read_npz(raw: bytes, name: str, target: str, column: str | None = None) -> tuple[np.ndarray, dict[str, pd.Series[Any]]]:
-    """The inputs, and by name every other array that has one value per row.
+def read_npz(
+    raw: bytes, name: str, target: str, column: str | None = None
+) -> tuple[np.ndarray, dict[str, pd.Series[Any]], pd.DataFrame | None]:
+    """The inputs, by name every other array that has one value per row, and the target where it has several values per row.
 
-    Inputs are the array ``x``, or the only other array when there are two: ``[n]``, ``[n, features]``, ``[n, height, width]``
-    (one channel) or ``[n, channels, height, width]``.
+    Inputs are the array ``x``, or the only other array when there are two: see ``shaped``.
 
     Args:
         raw: the file's bytes.
@@ -106,12 +107,7 @@ def read_npz(raw: bytes, name: str, target: str, column: str | None = None) -> t
         raise InputError.of(name, "data.source", "not an npz file", "what numpy.savez(path, x=..., y=...) writes") from error
     key = _inputs_key(arrays, name, target)
     inputs = arrays.pop(key)
-    if inputs.ndim not in (1, 2, 3, 4) or inputs.size == 0:
-        allowed = "[n, features] or [n, channels, height, width]"
-        raise InputError.of(name, "data.source", f"array {key!r} has the shape {list(inputs.shape)}", allowed)
-    if inputs.ndim == 4 and inputs.shape[1] == inputs.shape[2] > 4 and inputs.shape[3] in (1, 3):
-        found = f"array {key!r} has the shape {list(inputs.shape)}: channels last"
-        raise InputError.of(name, "data.source", found, "[n, channels, height, width]", f"{key}.transpose(0, 3, 1, 2)")
+    inputs = shaped(inputs, f"array {key!r}", name)
     rows = {other: len(np.atleast_1d(array)) for other, array in arrays.items() if other in (target, column)}
     unequal = [other for other, number in rows.items() if number != len(inputs)]
     if unequal:
@@ -119,9 +115,31 @@ def read_npz(raw: bytes, name: str, target: str, column: str | None = None) -> t
         raise InputError.of(name, "data.source", found, "as many rows in each")
     single = {other: pd.Series(array.reshape(-1), name=other) for other, array in arrays.items() if array.size == len(inputs)}
     if target in arrays and target not in single:
-        found = f"array {target!r} has the shape {list(arrays[target].shape)}"
-        raise InputError.of(name, "data.target", found, "one label or value per row: [n]")
-    return inputs[:, None] if inputs.ndim in (1, 3) else inputs, single
+        if arrays[target].ndim != 2:
+            found = f"array {target!r} has the shape {list(arrays[target].shape)}"
+            raise InputError.of(name, "data.target", found, "one label or value per row: [n]; for task: multilabel [n, labels]")
+        return inputs, single, pd.DataFrame(arrays[target], columns=[str(label) for label in range(arrays[target].shape[1])])
+    return inputs, single, None
+
+
+def shaped(inputs: np.ndarray, what: str, name: str) -> np.ndarray:
+    """Inputs as ``[n, features]``, ``[n, time, features]`` (series) or ``[n, channels, height, width]`` (images); ``[n]`` is one feature.
+
+    Args:
+        inputs: as they come.
+        what: the array for people.
+        name: where it comes from, for errors.
+
+    Raises:
+        InputError: another shape, or no rows.
+    """
+    if inputs.ndim not in (1, 2, 3, 4) or inputs.size == 0:
+        allowed = "[n, features], [n, time, features] or [n, channels, height, width]"
+        raise InputError.of(name, "data.source", f"{what} has the shape {list(inputs.shape)}", allowed)
+    if inputs.ndim == 4 and inputs.shape[1] == inputs.shape[2] > 4 and inputs.shape[3] in (1, 3):
+        found = f"{what} has the shape {list(inputs.shape)}: channels last"
+        raise InputError.of(name, "data.source", found, "[n, channels, height, width]", "x.transpose(0, 3, 1, 2)")
+    return inputs[:, None] if inputs.ndim == 1 else inputs
 
 
 def _load_arrays(archive: Any, name: str) -> dict[str, np.ndarray]:

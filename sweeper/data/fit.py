@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from sweeper.data.columns import Column, Encoding, Kind, numbers, texts
-from sweeper.data.inputs import ArrayInputs, TableInputs
+from sweeper.data.inputs import ArrayInputs, TableInputs, scaled_axis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,8 +18,9 @@ Scale: TypeAlias = Literal["standard", "minmax", "none"]
 
 
 def fit_array(train: np.ndarray, *, scale: Scale) -> ArrayInputs:
-    """Fit to training rows ``[n, features]``, per feature, or ``[n, channels, height, width]``, per channel."""
-    matrix = np.moveaxis(train, 1, -1).reshape(-1, train.shape[1]).astype(np.float64)
+    """Fit to training rows ``[n, features]`` or ``[n, time, features]``, per feature, or ``[n, channels, height, width]``, per channel."""
+    axis = 1 + scaled_axis(train.ndim - 1)
+    matrix = np.moveaxis(train, axis, -1).reshape(-1, train.shape[axis]).astype(np.float64)
     offset, divisor = _scaling(matrix, scale)
     return ArrayInputs(tuple(int(size) for size in train.shape[1:]), tuple(offset), tuple(divisor))
 

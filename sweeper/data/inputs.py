@@ -71,12 +71,17 @@ class TableInputs:
         return cls(tuple(Column.from_json(column) for column in tree["columns"]))
 
 
+def scaled_axis(dimensions: int) -> int:
+    """Which axis of a row of so many dimensions holds the features (of a table or a series) or the channels (of an image)."""
+    return 1 if dimensions == 2 else 0
+
+
 @dataclass(frozen=True, slots=True)
 class ArrayInputs:
     """The fitted numbers of an array without named columns.
 
     Attributes:
-        shape: of one row: ``(features,)`` or ``(channels, height, width)``.
+        shape: of one row: ``(features,)``, ``(time, features)`` or ``(channels, height, width)``.
         offset: per feature or channel, subtracted.
         scale: per feature or channel, then divided by; never 0.
     """
@@ -86,7 +91,7 @@ class ArrayInputs:
     scale: tuple[float, ...]
 
     def transform(self, table: pd.DataFrame | np.ndarray, source: str) -> np.ndarray:
-        """Numbers, float64 ``[n, *shape]``; images may also come as flat rows ``[n, channels * height * width]``.
+        """Numbers, float64 ``[n, *shape]``; images and series may also come as flat rows, ``[n, channels * height * width]``.
 
         Raises:
             InputError: the shape of a row differs from that of training, or a value is not a finite number.
@@ -102,7 +107,7 @@ class ArrayInputs:
         finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
         if not finite.all():
             raise InputError.of(source, "", f"NaN or infinite values, the first in row {int((~finite).argmax()) + 1}", "finite numbers")
-        axes = (-1,) + (1,) * (len(self.shape) - 1)
+        axes = tuple(-1 if axis == scaled_axis(len(self.shape)) else 1 for axis in range(len(self.shape)))
         return np.asarray((values - np.reshape(self.offset, axes)) / np.reshape(self.scale, axes))
 
     def to_json(self) -> dict[str, Any]:

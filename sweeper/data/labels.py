@@ -1,4 +1,4 @@
-"""The target column: class indices with their labels, or a number to predict."""
+"""The target: class indices with their labels, several labels of a row, or a number to predict."""
 
 from __future__ import annotations
 
@@ -22,23 +22,37 @@ class Labels:
     """An encoded target.
 
     Attributes:
-        y: class indices, int64 ``[n]``; or values in their own unit, float64 ``[n]``.
-        values: the original labels, sorted, by class index; empty for regression.
+        y: class indices, int64 ``[n]``; 0 and 1 per label, float32 ``[n, labels]``; or values in their own unit, float64 ``[n]``.
+        values: the original labels, sorted, by class index; empty for other tasks than classification.
+        names: the labels that a row may have or not; empty for other tasks than multilabel.
     """
 
     y: np.ndarray
     values: tuple[Label, ...]
+    names: tuple[str, ...] = ()
 
 
-def encode(target: pd.Series[Any], task: str, file: str) -> Labels:
+def encode(target: pd.Series[Any] | pd.DataFrame, task: str, file: str) -> Labels:
     """Encode the target of every row.
 
     Labels that are whole numbers stay numbers (``1.0`` is 1), true and false stay so, everything else is text; classes are numbered in
     sorted order.
 
+    Args:
+        target: one column; for ``multilabel`` one or several columns of 0 and 1 or true and false, a label each.
+        task: ``classification``, ``multilabel`` or ``regression``.
+        file: where the target comes from, for errors.
+
     Raises:
         InputError: gaps, a single label or value, or a target that does not fit the task.
     """
+    import pandas as pd
+
+    if task == "multilabel":
+        return _several(pd.DataFrame(target), file)
+    if isinstance(target, pd.DataFrame):
+        found = f"the target has the shape {list(target.shape)}"
+        raise InputError.of(file, "data.target", found, "one label or value per row: [n]", "task: multilabel for several labels of a row")
     gaps = target.isna().to_numpy()
     if gaps.any():
         found = f"target {str(target.name)!r} has {int(gaps.sum())} gaps, the first in row {int(gaps.argmax()) + 1}"
@@ -51,6 +65,31 @@ def encode(target: pd.Series[Any], task: str, file: str) -> Labels:
         found = f"target {str(target.name)!r} is {str(target.iloc[0])!r} in every row"
         raise InputError.of(file, "data.target", found, "at least two different labels or values")
     return labels
+
+
+def _several(target: pd.DataFrame, file: str) -> Labels:
+    """A multilabel target."""
+    problems: list[Problem] = []
+    columns: list[np.ndarray] = []
+    for name, column in target.items():
+        kind = kind_of(column)
+        gaps = column.isna().to_numpy()
+        values = numbers(column, kind, file) if kind in ("number", "boolean") else np.full(len(column), np.nan)
+        strange = ~np.isin(values, (0.0, 1.0))
+        if gaps.any():
+            found = f"label {str(name)!r} has {int(gaps.sum())} gaps, the first in row {int(gaps.argmax()) + 1}"
+            problems.append(Problem(file, "data.target", found, "0 or 1 in every row", "remove these rows"))
+        elif strange.any():
+            row = int(strange.argmax())
+            found = f"label {str(name)!r} holds {column.iloc[row]!r} in row {row + 1}"
+            problems.append(Problem(file, "data.target", found, "0 and 1, or true and false, for task: multilabel"))
+        elif len(np.unique(values)) < 2:
+            found = f"label {str(name)!r} is {values[0]:g} in every row"
+            problems.append(Problem(file, "data.target", found, "a label that some rows have"))
+        columns.append(values)
+    if problems:
+        raise InputError(problems)
+    return Labels(np.column_stack(columns).astype(np.float32), (), tuple(map(str, target.columns)))
 
 
 def _numbers(target: pd.Series[Any], kind: str | None, file: str) -> Labels:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweeper.data.checks import array_problems, column_problems, drop_hint
+from sweeper.data.checks import array_problems, column_problems, drop_hint, text_problems
 from sweeper.data.columns import Kind, kinds_of
+from sweeper.data.content import Content
 from sweeper.data.dataset import Dataset, Part
 from sweeper.data.fit import fit_array, fit_table
 from sweeper.data.labels import Labels, encode, rare_classes
-from sweeper.data.preprocess import Preprocessing, Target
+from sweeper.data.preprocess import Inputs, Preprocessing, Target
 from sweeper.data.selection import Selection, key_problems, select
-from sweeper.data.sources import Content, read
+from sweeper.data.sources import read
 from sweeper.data.split import Rows, split_rows
+from sweeper.data.summary import summarise
+from sweeper.data.text import fit_text, texts_of
 from sweeper.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -28,7 +31,7 @@ def prepare(data: Data, task: str, *, source: str = "") -> Dataset:
 
     Args:
         data: the config's section.
-        task: ``classification`` or ``regression``.
+        task: ``classification``, ``multilabel`` or ``regression``.
         source: the file that the config stands in, for errors; a relative path that is not found from here is looked up beside it.
 
     Raises:
@@ -42,7 +45,7 @@ def prepare(data: Data, task: str, *, source: str = "") -> Dataset:
         raise InputError([*wrong, *error.problems]) from error
     selection = select(content, data, source, wrong)
     labels, kinds = _check(selection, data, task, content.name)
-    rows = split_rows(data, labels, selection.column, source=source, file=content.name)
+    rows = split_rows(data, labels, selection.column, source=source, file=content.name, given=content.given)
     return _assemble(content, selection, labels, kinds, rows, data=data, task=task)
 
 
@@ -62,6 +65,9 @@ def _check(selection: Selection, data: Data, task: str, file: str) -> tuple[Labe
     kinds: dict[str, Kind | None] = {}
     if isinstance(selection.inputs, np.ndarray):
         problems.extend(array_problems(selection.inputs, file))
+    elif selection.text is not None:
+        kinds = {selection.text: "text"}
+        problems.extend(text_problems(selection.inputs[selection.text], file))
     else:
         kinds = kinds_of(selection.inputs)
         problems.extend(column_problems(selection.inputs, kinds, data, file))
@@ -74,36 +80,41 @@ def _assemble(
     content: Content, selection: Selection, labels: Labels, kinds: dict[str, Kind], rows: Rows, *, data: Data, task: str
 ) -> Dataset:
     """Fit the preprocessing on the training rows and apply it to every part."""
-    name = str(selection.target.name)
-    y = labels.y
-    target = Target(name, labels.values)
-    if not labels.values:
+    y, target = labels.y, Target(selection.name, labels.values, labels=labels.names)
+    if task == "regression":
         train = labels.y[rows.train]
-        target = Target(name, mean=float(train.mean()), scale=float(train.std()))
+        target = Target(selection.name, mean=float(train.mean()), scale=float(train.std()))
         if target.scale == 0:
-            raise InputError.of(content.name, "data.target", f"target {name!r} is constant in the training part", "at least two values")
+            found = f"target {selection.name!r} is constant in the training part"
+            raise InputError.of(content.name, "data.target", found, "at least two values")
         y = ((labels.y - target.mean) / target.scale).astype(np.float32)
-    inputs = selection.inputs
-    if isinstance(inputs, np.ndarray):
-        preprocessing = Preprocessing(fit_array(inputs[rows.train], scale=data.scale), target)
-    else:
-        first = inputs.iloc[rows.train]
-        _refuse_hollow(first, kinds, content.name)
-        fitted = fit_table(first, kinds, missing=data.missing, categorical=data.categorical, scale=data.scale)
-        preprocessing = Preprocessing(fitted, target)
-    x = preprocessing.transform(inputs, content.name)
+    preprocessing = Preprocessing(_fit(selection, kinds, rows, data, content.name), target)
+    x = preprocessing.transform(selection.inputs, content.name)
     parts = {part: Part(x[index], y[index]) for part, index in (("train", rows.train), ("val", rows.val), ("test", rows.test))}
     return Dataset(
         **parts,
         task=task,
-        outputs=len(labels.values) or 1,
-        labels=tuple(map(str, labels.values)),
+        outputs=len(labels.values) or len(labels.names) or 1,
+        labels=tuple(map(str, labels.values)) or labels.names,
         target_mean=target.mean,
         target_scale=target.scale,
         preprocessing=preprocessing,
         hash=content.hash,
-        summary=_summary(content, selection, kinds, parts, target),
+        summary=summarise(content, selection, kinds, parts, preprocessing, x),
+        tokens=preprocessing.tokens,
     )
+
+
+def _fit(selection: Selection, kinds: dict[str, Kind], rows: Rows, data: Data, file: str) -> Inputs:
+    """The numbers or the vocabulary of the training rows."""
+    inputs = selection.inputs
+    if isinstance(inputs, np.ndarray):
+        return fit_array(inputs[rows.train], scale=data.scale)
+    train = inputs.iloc[rows.train]
+    if selection.text is not None:
+        return fit_text(texts_of(train, selection.text, file), selection.text, data.tokens)
+    _refuse_hollow(train, kinds, file)
+    return fit_table(train, kinds, missing=data.missing, categorical=data.categorical, scale=data.scale)
 
 
 def _refuse_hollow(train: pd.DataFrame, kinds: dict[str, Kind], file: str) -> None:
@@ -114,23 +125,3 @@ def _refuse_hollow(train: pd.DataFrame, kinds: dict[str, Kind], file: str) -> No
         raise InputError(
             Problem(file, "data.drop", f"column {name!r} has no values in the training part", "a value", drop) for name in hollow
         )
-
-
-def _summary(content: Content, selection: Selection, kinds: dict[str, Kind], parts: dict[str, Part], target: Target) -> dict[str, Any]:
-    """What happened to the data, for people."""
-    summary: dict[str, Any] = {
-        "source": content.name,
-        "rows": {name: len(part) for name, part in parts.items()},
-        "input_shape": list(parts["train"].x.shape[1:]),
-        "target": target.name,
-        "columns": dict(kinds),
-        "dropped": selection.dropped,
-        "filled": {},
-    }
-    if not isinstance(selection.inputs, np.ndarray):
-        gaps = {column: int(selection.inputs[column].isna().sum()) for column, kind in kinds.items() if kind != "text"}
-        summary["filled"] = {column: number for column, number in gaps.items() if number}
-    if target.values:
-        sizes = {name: np.bincount(part.y, minlength=len(target.values)).tolist() for name, part in parts.items()}
-        summary["classes"] = {str(value): {name: sizes[name][index] for name in sizes} for index, value in enumerate(target.values)}
-    return summary

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweeper.config.nearest import hint
-from sweeper.data.sources import Content
+from sweeper.data.content import Content
 from sweeper.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -23,14 +23,18 @@ class Selection:
 
     Attributes:
         inputs: what models see: the remaining columns, or an array.
-        target: what they predict.
+        name: the target's.
+        target: what they predict; a table where it has several columns.
         column: the group or time column; None for a random split.
+        text: the column of texts, which is the only input then; None for other inputs.
         dropped: why each other column is not an input.
     """
 
     inputs: pd.DataFrame | np.ndarray
-    target: pd.Series[Any]
+    name: str
+    target: pd.Series[Any] | pd.DataFrame
     column: pd.Series[Any] | None
+    text: str | None
     dropped: dict[str, str]
 
 
@@ -55,39 +59,75 @@ def select(content: Content, data: Data, source: str, problems: list[Problem]) -
         InputError: ``problems``, and every name of the section that is not in the content.
     """
     problems = list(problems)
-    name = data.target or content.target
-    series = content.series
-    listed = ", ".join(list(series)[:12]) + (", ..." if len(series) > 12 else "")
-    kind = "array" if isinstance(content.inputs, np.ndarray) else "column"
+    table = None if isinstance(content.inputs, np.ndarray) else content.inputs
+    listed = ", ".join(list(content.series)[:12]) + (", ..." if len(content.series) > 12 else "")
+    kind = "array" if table is None else "column"
 
     def absent(path: str, column: str) -> Problem:
-        return Problem(
-            source, path, f"{content.name} has no {kind} {column!r}", listed or f"nothing: it has no named {kind}s", hint(column, series)
-        )
+        allowed = listed or f"nothing: it has no named {kind}s"
+        return Problem(source, path, f"{content.name} has no {kind} {column!r}", allowed, hint(column, content.series))
 
-    if name is None:
-        problems.append(Problem(source, "data.target", f"missing, for the table {content.name}", listed, f"target: {list(series)[-1]}"))
-    elif name not in series:
-        problems.append(absent("data.target", name))
-    if data.split.column is not None and data.split.column not in series:
+    targets = _targets(content, data)
+    text = data.text or content.text
+    if not targets:
+        last = list(content.series)[-1]
+        problems.append(Problem(source, "data.target", f"missing, for the table {content.name}", listed, f"target: {last}"))
+    known = {*content.series, *([] if content.matrix is None else [content.target])}
+    problems.extend(absent("data.target", name) for name in targets if name not in known)
+    if data.split.column is not None and data.split.column not in content.series:
         problems.append(absent("data.split.column", data.split.column))
-    elif name is not None and data.split.column == name:
-        problems.append(Problem(source, "data.split.column", f"{name!r} is the target", "another column"))
-    if isinstance(content.inputs, np.ndarray):
+    elif data.split.column in targets:
+        problems.append(Problem(source, "data.split.column", f"{data.split.column!r} is the target", "another column"))
+    if content.given and data.split.by != "random":
+        found = f"{data.split.by}, and {content.name} divides its rows itself into {', '.join(content.given)}"
+        problems.append(Problem(source, "data.split.by", found, "random: a part that is missing is cut from train at random"))
+    if table is None:
         problems.extend(Problem(source, "data.drop", f"{column!r}: arrays have no columns", "leave it out") for column in data.drop)
+        if data.text is not None:
+            problems.append(Problem(source, "data.text", f"{data.text!r}: arrays have no columns", "leave it out"))
     else:
-        problems.extend(absent("data.drop", column) for column in data.drop if column not in series)
-    if name in data.drop:
-        problems.append(Problem(source, "data.drop", f"{name!r} is the target", "columns that are not inputs; the target is none anyway"))
-    if problems or name is None:
+        problems.extend(absent("data.drop", column) for column in data.drop if column not in content.series)
+        if text is not None and text not in table:
+            problems.append(absent("data.text", text))
+        elif text is not None and text in (*targets, *data.drop, data.split.column):
+            problems.append(Problem(source, "data.text", f"{text!r} is the target, a dropped or the split's column", "another column"))
+    for name in targets:
+        if name in data.drop:
+            problems.append(
+                Problem(source, "data.drop", f"{name!r} is the target", "columns that are not inputs; the target is none anyway")
+            )
+    if problems:
         raise InputError(problems)
-    column = None if data.split.column is None else series[data.split.column]
-    if isinstance(content.inputs, np.ndarray):
-        return Selection(content.inputs, series[name], column, {})
+    column = None if data.split.column is None else content.series[data.split.column]
+    name, target = _target(content, targets)
+    if table is None:
+        return Selection(content.inputs, name, target, column, None, {})
     dropped = dict.fromkeys(data.drop, "data.drop")
     if data.split.column is not None:
         dropped[data.split.column] = f"the split's {data.split.by} column"
-    inputs = content.inputs.drop(columns=[name, *dropped])
+    if text is not None:
+        dropped |= {str(other): "data.text is the only input" for other in table if other not in (text, *targets, *dropped)}
+    inputs = table.drop(columns=[other for other in (*targets, *dropped) if other in table])
     if inputs.columns.empty:
         raise InputError.of(source, "data.drop", f"no input column of {content.name} is left", "at least one")
-    return Selection(inputs, series[name], column, dropped)
+    return Selection(inputs, name, target, column, text, dropped)
+
+
+def _targets(content: Content, data: Data) -> list[str]:
+    """The names of the target's columns, or of its array."""
+    if isinstance(data.target, list):
+        return data.target
+    name = data.target or content.target
+    return [] if name is None else [name]
+
+
+def _target(content: Content, targets: list[str]) -> tuple[str, pd.Series[Any] | pd.DataFrame]:
+    """The target by the names of its columns, or of its array."""
+    import pandas as pd
+
+    if len(targets) > 1:
+        return ", ".join(targets), pd.DataFrame({name: content.series[name] for name in targets})
+    (name,) = targets
+    if content.matrix is not None and name not in content.series:
+        return name, content.matrix
+    return name, content.series[name]

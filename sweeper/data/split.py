@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +27,25 @@ class Rows:
     test: np.ndarray
 
 
-def split_rows(data: Data, labels: Labels, column: pd.Series[Any] | None, *, source: str, file: str) -> Rows:
+def split_rows(
+    data: Data,
+    labels: Labels,
+    column: pd.Series[Any] | None,
+    *,
+    source: str,
+    file: str,
+    given: Mapping[str, np.ndarray] | None = None,
+) -> Rows:
     """Divide the rows.
 
     Args:
         data: fractions (of all rows, rounded), seed and kind of split.
-        labels: the encoded target of every row; a random split is stratified by its classes.
+        labels: the encoded target of every row; a random split is stratified by its classes (several labels of a row are not looked at).
         column: the group or time of every row; None for a random split.
         source: the config's file, for errors.
         file: the data's file, for errors.
+        given: row numbers by part where the source divides its rows itself. A part that is missing is cut from ``train`` at random; its
+            fraction is of the rows of ``train`` then.
 
     Raises:
         InputError: a part would be empty or a class missing from training, or the column does not fit this kind of split.
@@ -43,12 +54,35 @@ def split_rows(data: Data, labels: Labels, column: pd.Series[Any] | None, *, sou
         gaps = column.isna().to_numpy()
         found = f"split column {str(column.name)!r} has {int(gaps.sum())} gaps, the first in row {int(gaps.argmax()) + 1}"
         raise InputError.of(file, "data.split.column", found, "a group or time in every row")
-    if column is None:
+    if given:
+        rows = _as_given(data, labels, given, source)
+    elif column is None:
         rows = _at_random(data, labels, source)
     else:
         rows = _by_group(data, column, source, file) if data.split.by == "group" else _by_time(data, column, source, file)
     _refuse_unseen(labels, rows, data, source)
     return rows
+
+
+def _as_given(data: Data, labels: Labels, given: Mapping[str, np.ndarray], source: str) -> Rows:
+    """The parts that are given, and the missing ones out of ``train``."""
+    from sklearn.model_selection import train_test_split
+
+    parts = dict(given)
+    for part, fraction in (("test", data.test_fraction), ("val", data.val_fraction)):
+        if part in parts:
+            continue
+        train, size, key = parts["train"], round(len(given["train"]) * fraction), f"data.{part}_fraction"
+        y = labels.y[train] if labels.values else np.zeros(len(train), dtype=np.int64)
+        distinct, sizes = np.unique(y, return_counts=True)
+        if not len(distinct) <= size <= len(train) - len(distinct):
+            found = f"a {part} part of {size} out of {len(train)} rows" + (f" with {len(distinct)} labels" if labels.values else "")
+            raise InputError.of(source, key, found, "at least one row (of each label) in each part")
+        if sizes.min() < 2:
+            found = f"a single row with the label {labels.values[distinct[sizes.argmin()]]!r} to divide between train and {part}"
+            raise InputError.of(source, key, found, "2 rows of each label")
+        parts["train"], parts[part] = map(np.sort, train_test_split(train, test_size=size, random_state=data.seed, stratify=y))
+    return Rows(parts["train"], parts["val"], parts["test"])
 
 
 def _sizes(data: Data, number: int, unit: str, source: str) -> tuple[int, int]:

@@ -37,6 +37,8 @@ def csv(tmp_path: Path, table: pd.DataFrame, **keys: object) -> Data:
         ("table.xlsx", "neither a known name nor a file", ""),
         ("tabel.csv", "there is no file", 'did you mean "table.csv"?'),
         ("nowhere/at/all.csv", "there is no file", "looked in"),
+        ("nowhere/at/all", "is neither a folder nor a file of a known kind", "looked in"),
+        ("./table.csv/", "is neither a folder nor a file of a known kind", "looked in"),
         ("folder.csv", "is a directory", ""),
     ],
 )
@@ -48,7 +50,8 @@ def test_a_source_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (problem,) = refused(Data(source=name, target="churned"))
     assert (problem.source, problem.path) == ("space.yaml", "data.source")
     assert found in problem.found
-    assert "digits, breast_cancer, wine, diabetes, or a .csv, .parquet, .npz file" in problem.allowed
+    assert "digits, breast_cancer, wine, diabetes, synthetic_series" in problem.allowed
+    assert "a .csv, .parquet, .npz file, a folder of images (./photos), or a function (my_package.module:load)" in problem.allowed
     assert hint in problem.hint
 
 
@@ -207,7 +210,8 @@ ARRAYS = {
     "lengths": ({"x": X, "y": Y[:20]}, "data.source", "array 'x' has 30 rows, 'y' has 20"),
     "no x": ({"a": X, "b": X, "y": Y}, "data.source", "no array 'x' among 'a', 'b', 'y'"),
     "no y": ({"x": X, "label": Y}, "data.target", "has no array 'y'"),
-    "one-hot": ({"x": X, "y": np.eye(3)[Y]}, "data.target", "array 'y' has the shape [30, 3]"),
+    "one-hot": ({"x": X, "y": np.eye(3)[Y]}, "data.target", "the target has the shape [30, 3]"),
+    "deep y": ({"x": X, "y": np.ones((30, 3, 2))}, "data.target", "array 'y' has the shape [30, 3, 2]"),
     "text": ({"x": X.astype(str), "y": Y}, "data.source", "the inputs are of type <U"),
     "channels last": ({"x": np.ones((30, 8, 8, 3)), "y": Y}, "data.source", "channels last"),
     "five axes": ({"x": np.ones((30, 1, 1, 1, 1)), "y": Y}, "data.source", "has the shape [30, 1, 1, 1, 1]"),

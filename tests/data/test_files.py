@@ -78,22 +78,23 @@ def test_decimals_are_numbers() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "expected"),
-    [((30,), (30, 1)), ((30, 4), (30, 4)), ((30, 8, 8), (30, 1, 8, 8)), ((30, 3, 8, 8), (30, 3, 8, 8)), ((30, 8, 8, 8), (30, 8, 8, 8))],
+    [((30,), (30, 1)), ((30, 4), (30, 4)), ((30, 8, 3), (30, 8, 3)), ((30, 3, 8, 8), (30, 3, 8, 8)), ((30, 8, 8, 8), (30, 8, 8, 8))],
 )
-def test_npz_inputs_get_a_channel_where_they_have_none(shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    """Grey images become one channel, a single feature a column."""
+def test_npz_inputs_are_tables_series_or_images(shape: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    """By the number of their dimensions; a single feature becomes a column."""
     buffer = io.BytesIO()
     np.savez(buffer, x=np.ones(shape), y=np.arange(30), names=np.array(["a", "b"]))
-    inputs, series = read_npz(buffer.getvalue(), "a.npz", "y")
+    inputs, series, matrix = read_npz(buffer.getvalue(), "a.npz", "y")
     assert inputs.shape == expected
     assert list(series) == ["y"]
+    assert matrix is None
 
 
 def test_npz_prepares_with_its_own_names(tmp_path: Path) -> None:
     """The target and the group are arrays beside the inputs, which need no name when they are the only other array."""
     rng = np.random.default_rng(0)
     path = tmp_path / "a.npz"
-    np.savez(path, x=rng.integers(0, 255, (60, 8, 8), dtype=np.uint8), label=np.array(["cat", "dog"] * 30), owner=np.arange(60) // 3)
+    np.savez(path, x=rng.integers(0, 255, (60, 1, 8, 8), dtype=np.uint8), label=np.array(["cat", "dog"] * 30), owner=np.arange(60) // 3)
     keys = {"source": str(path), "target": "label", "split": {"by": "group", "column": "owner"}}
     data = prepare(Data.model_validate(keys), "classification")
     assert data.input_shape == (1, 8, 8)

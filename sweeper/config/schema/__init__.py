@@ -7,33 +7,68 @@ Leaves marked ``per_lane`` may differ between trials that share a stack; every o
 
 from __future__ import annotations
 
+from sweeper.config.schema.augment import Augment
 from sweeper.config.schema.config import Config
-from sweeper.config.schema.data import SOURCE_SUFFIXES, SOURCES, Data, Split
-from sweeper.config.schema.model import Activation, Cnn, Mlp, Model
+from sweeper.config.schema.data import SOURCE_SUFFIXES, SOURCE_WORDS, SOURCES, SYNTHETIC, Data, Split, Tokens, source_kind
+from sweeper.config.schema.init import Init
+from sweeper.config.schema.model import Activation, Cnn, Custom, Mlp, Model, Rnn, Transformer
 from sweeper.config.schema.node import Node
-from sweeper.config.schema.optimizer import AdamW, Optimizer, Sgd
-from sweeper.config.schema.schedule import Constant, Schedule, WarmupCosine
+from sweeper.config.schema.optimizer import Adam, AdamW, Lion, Muon, Optimizer, RmsProp, Sgd
+from sweeper.config.schema.schedule import (
+    Constant,
+    Cosine,
+    CosineRestarts,
+    Exponential,
+    MultiStep,
+    OneCycle,
+    ReduceOnPlateau,
+    Schedule,
+    Step,
+    WarmupCosine,
+    WarmupLinear,
+)
 from sweeper.config.schema.search import Resources, Search
 from sweeper.config.schema.training import Training
 
 __all__ = [
     "SOURCES",
     "SOURCE_SUFFIXES",
+    "SOURCE_WORDS",
+    "SYNTHETIC",
     "Activation",
+    "Adam",
     "AdamW",
     "Cnn",
+    "Augment",
     "Config",
     "Constant",
+    "Cosine",
+    "CosineRestarts",
+    "Custom",
     "Data",
+    "Exponential",
+    "Init",
+    "Lion",
     "Mlp",
     "Model",
+    "MultiStep",
+    "Muon",
     "Node",
+    "OneCycle",
     "Optimizer",
+    "ReduceOnPlateau",
     "Resources",
+    "RmsProp",
+    "Rnn",
     "Schedule",
     "Search",
     "Sgd",
     "Split",
+    "Step",
+    "Tokens",
     "Training",
+    "Transformer",
     "WarmupCosine",
+    "WarmupLinear",
+    "source_kind",
 ]

@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Any, Literal
 
 from pydantic import Field
 
 from sweeper.config.schema.node import Node
 
-SOURCES = ("digits", "breast_cancer", "wine", "diabetes")
-"""Data sets that ship with scikit-learn; ``data.source`` is one of them or a file."""
+SYNTHETIC = ("synthetic_series", "synthetic_text")
+"""Data made by formula, for trying out models of series and text; ``data.params`` are the formula's."""
+SOURCES = ("digits", "breast_cancer", "wine", "diabetes", *SYNTHETIC)
+"""Data that ship with scikit-learn or sweeper; ``data.source`` is one of them, a file, a folder of images or a function."""
 SOURCE_SUFFIXES = (".csv", ".parquet", ".npz")
 """Kinds of data files, by the end of their name."""
+SOURCE_WORDS = (
+    f"{', '.join(SOURCES)}, a {', '.join(SOURCE_SUFFIXES)} file, a folder of images (./photos), or a function (my_package.module:load)"
+)
+"""What ``data.source`` may be, for people."""
+
+_FUNCTION = re.compile(r"[^/\\]*[^/\\.]:[A-Za-z_]\w*")
+
+
+def source_kind(source: str) -> Literal["named", "function", "file", "folder"] | None:
+    """What ``data.source`` means, by its spelling alone; None where it can be nothing of these.
+
+    ``digits`` is named, ``my_package.module:load`` a function, what ends in one of ``SOURCE_SUFFIXES`` a file, and any other path with a
+    slash or a leading dot or ``~`` a folder.
+    """
+    if source in SOURCES:
+        return "named"
+    if _FUNCTION.fullmatch(source):
+        return "function"
+    if source.lower().endswith(SOURCE_SUFFIXES):
+        return "file"
+    return "folder" if "/" in source or source.startswith((".", "~")) else None
 
 
 class Split(Node):
@@ -25,15 +49,35 @@ class Split(Node):
     column: str | None = Field(None, description="the group or time column")
 
 
+class Tokens(Node):
+    """How texts become rows of whole numbers: 0 is padding, 1 a token that is not in the vocabulary."""
+
+    level: Literal["word", "char"] = Field("word", description="a token is a word or punctuation mark (in lower case), or a character")
+    vocabulary: int = Field(10_000, ge=3, le=1_000_000, description="at most so many token numbers: the commonest of the training part")
+    length: int = Field(128, ge=1, le=65536, description="at most so many tokens of a row; what comes after is cut off")
+
+
 class Data(Node):
     """Where the rows come from and how they are prepared; everything is fitted on the training part only."""
 
-    source: str = Field("digits", description="digits, breast_cancer, wine, diabetes, or a .csv, .parquet or .npz file")
-    target: str | None = Field(None, description="the target column of a table; the name of the target array of an npz (default y)")
+    source: str = Field(
+        "digits",
+        description="digits, breast_cancer, wine, diabetes, synthetic_series, synthetic_text; a .csv, .parquet or .npz file; "
+        "a folder of images; or a function, as my_package.module:load",
+    )
+    params: dict[str, Any] = Field({}, description="arguments of the function that gives the data")
+    target: str | list[str] | None = Field(
+        None,
+        description="the target column of a table (a list of columns for task: multilabel); the name of the npz's target (default y)",
+    )
     drop: list[str] = Field([], description="columns that are not inputs, such as ids")
     missing: Literal["median", "mean", "most_frequent", "error"] = Field("median", description="how gaps in numeric columns are filled")
     categorical: Literal["onehot", "ordinal"] = Field("onehot", description="how text columns become numbers")
     scale: Literal["standard", "minmax", "none"] = Field("standard", description="scaling of numeric columns")
+    text: str | None = Field(None, description="the column of a table that holds texts; it is the only input then")
+    tokens: Tokens = Tokens()
+    image_size: int = Field(32, ge=1, le=2048, description="images of a folder are scaled to so many pixels in height and width")
+    image_mode: Literal["rgb", "grey"] = Field("rgb", description="channels of the images of a folder")
     val_fraction: float = Field(0.2, gt=0, lt=1, description="share of all rows used for validation")
     test_fraction: float = Field(0.2, gt=0, lt=1, description="share of all rows kept for the one test of the winner")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="fixes the split")

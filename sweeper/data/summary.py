@@ -1,0 +1,93 @@
+"""What happened to the data, for people: what was read, filled and left out, and what in it looks wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from sweeper.data.columns import Kind
+from sweeper.data.content import Content
+from sweeper.data.dataset import Part
+from sweeper.data.inputs import TableInputs
+from sweeper.data.preprocess import Preprocessing
+from sweeper.data.selection import Selection
+from sweeper.data.text import TextInputs, text_facts, texts_of
+
+NAMED = 10
+"""So many constant features are named."""
+
+
+def summarise(
+    content: Content,
+    selection: Selection,
+    kinds: Mapping[str, Kind],
+    parts: Mapping[str, Part],
+    preprocessing: Preprocessing,
+    x: np.ndarray,
+) -> dict[str, Any]:
+    """The summary of a data set, JSON-safe.
+
+    Args:
+        content: what was read.
+        selection: what of it was chosen.
+        kinds: of the input columns.
+        parts: the prepared rows.
+        preprocessing: fitted.
+        x: the prepared inputs of every row, in the source's order.
+    """
+    target = preprocessing.target
+    summary: dict[str, Any] = {
+        "source": content.name,
+        "rows": {name: len(part) for name, part in parts.items()},
+        "input_shape": list(x.shape[1:]),
+        "target": target.name,
+        "columns": dict(kinds),
+        "dropped": selection.dropped,
+        "filled": {},
+        "duplicates": duplicates(parts),
+        **content.notes,
+    }
+    inputs = preprocessing.inputs
+    if isinstance(inputs, TextInputs):
+        summary["text"] = text_facts(inputs, texts_of(selection.inputs, inputs.column, content.name), x)
+    else:
+        summary["constant"] = constant(parts["train"].x, inputs)
+    if not isinstance(selection.inputs, np.ndarray):
+        gaps = {column: int(selection.inputs[column].isna().sum()) for column, kind in kinds.items() if kind != "text"}
+        summary["filled"] = {column: number for column, number in gaps.items() if number}
+    if target.values:
+        sizes = {name: np.bincount(part.y, minlength=len(target.values)).tolist() for name, part in parts.items()}
+        summary["classes"] = {str(value): {name: sizes[name][index] for name in sizes} for index, value in enumerate(target.values)}
+    if target.labels:
+        counts = {name: part.y.sum(0).astype(int).tolist() for name, part in parts.items()}
+        summary["labels"] = {label: {name: counts[name][index] for name in counts} for index, label in enumerate(target.labels)}
+    return summary
+
+
+def duplicates(parts: Mapping[str, Part]) -> dict[str, int]:
+    """How many rows of one part have exactly the inputs of a row of another, whatever their targets: what leaks from train to test.
+
+    Returns:
+        By ``val in train``, ``test in train`` and ``test in val``.
+    """
+    rows = {name: [hash(row.tobytes()) for row in np.ascontiguousarray(part.x)] for name, part in parts.items()}
+    known = {name: set(hashes) for name, hashes in rows.items()}
+    pairs = (("val", "train"), ("test", "train"), ("test", "val"))
+    return {f"{one} in {other}": sum(row in known[other] for row in rows[one]) for one, other in pairs}
+
+
+def constant(train: np.ndarray, inputs: Any) -> dict[str, Any]:
+    """Features that are the same in every training row, from which nothing can be learnt.
+
+    Returns:
+        ``number`` of them, and the names or positions of the ``first`` ones.
+    """
+    same = (train == train[:1]).all(0)
+    if isinstance(inputs, TableInputs):
+        ends = np.cumsum([column.width for column in inputs.columns])
+        names = [column.name for column, end in zip(inputs.columns, ends, strict=True) if same[end - column.width : end].all()]
+    else:
+        names = [", ".join(map(str, place)) for place in np.argwhere(same)]
+    return {"number": len(names), "first": names[:NAMED]}
