@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+HIDDEN = (nn.Linear, nn.RNNBase, nn.MultiheadAttention)
+"""Layers whose matrices map features to features."""
+
 
 class Flat:
     """Moves a model's trainable parameters into one vector and their gradients into another; the model goes on with views of them.
@@ -16,9 +19,13 @@ class Flat:
         model: its parameters must not be replaced afterwards (copying values into them is fine).
 
     Attributes:
+        values: float32 ``[n]``, all parameters.
         gradient: float32 ``[n]``, of all parameters; ``backward`` adds to it.
         decayed: matrices and kernels, as one parameter ``[m]`` whose gradient is part of ``gradient``.
         plain: biases and norms, which no optimizer decays, as one parameter ``[n - m]``.
+        hidden: the parameters in ``decayed`` that are matrices of hidden layers: of dense, recurrent and attention layers, without the
+            output layer (the last dense layer).
+        outer: the other parameters in ``decayed``: embeddings, kernels, the output layer.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -26,6 +33,7 @@ class Flat:
         parameters.sort(key=lambda p: p.ndim <= 1)
         sizes = [p.numel() for p in parameters]
         values = torch.cat([p.detach().reshape(-1) for p in parameters])
+        self.values = values
         self.gradient = torch.zeros_like(values)
         for parameter, value, gradient in zip(parameters, torch.split(values, sizes), torch.split(self.gradient, sizes), strict=True):
             parameter.data = value.view_as(parameter)
@@ -33,3 +41,13 @@ class Flat:
         decayed = sum(p.numel() for p in parameters if p.ndim > 1)
         self.decayed, self.plain = nn.Parameter(values[:decayed]), nn.Parameter(values[decayed:])
         self.decayed.grad, self.plain.grad = self.gradient[:decayed], self.gradient[decayed:]
+        hidden = _hidden(model)
+        self.hidden = [p for p in parameters if id(p) in hidden]
+        self.outer = [p for p in parameters if p.ndim > 1 and id(p) not in hidden]
+
+
+def _hidden(model: nn.Module) -> set[int]:
+    """Ids of the matrices of hidden layers."""
+    dense = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    layers = [module for module in model.modules() if isinstance(module, HIDDEN) and module not in dense[-1:]]
+    return {id(p) for layer in layers for p in layer.parameters(recurse=False) if p.ndim == 2}

@@ -40,8 +40,16 @@ def case(name: str, text: str, line: int, column: int, path: str, *words: str) -
             "parameter of another optimizer", "optimizer: {momentum: 0.9}", 2, 13, "optimizer.momentum", "of name adamw", "lr, weight_decay"
         ),
         case("unknown model", "model: {family: mpl, width: 3}", 2, 9, "model.family", "unknown model mpl", "mlp, cnn", '"mlp"'),
-        case("unknown optimizer", "optimizer: {name: adam}", 2, 13, "optimizer.name", "unknown optimizer adam", "adamw, sgd", '"adamw"'),
-        case("unknown schedule", "schedule: {name: cosine}", 2, 12, "schedule.name", "constant, warmup_cosine"),
+        case("unknown optimizer", "optimizer: {name: loin}", 2, 13, "optimizer.name", "unknown optimizer loin", "adamw, adam, rms", '"lion"'),
+        case("unknown schedule", "schedule: {name: cosin}", 2, 12, "schedule.name", "constant, step, multi_step", '"cosine"'),
+        case("no milestones", "schedule: {name: multi_step, milestones: []}", 2, 30, "schedule.milestones", "the list []", "a list"),
+        case("a milestone of 0", "schedule: {name: multi_step, milestones: [0, 5]}", 2, 30, "schedule.milestones", "[0, 5]", "at least 1"),
+        case(
+            "a choice of lists",
+            "schedule: {name: multi_step, milestones: {choice: [[5, 9], [7, 8]]}}",
+            *(2, 43, "schedule.milestones", "lists cannot be drawn"),
+            "write schedule: {choice: [{..., milestones: [5, 9]}, {..., milestones: [7, 8]}]}",
+        ),
         case(
             "unknown data",
             "data: {source: digit}",
@@ -324,6 +332,41 @@ def case(name: str, text: str, line: int, column: int, path: str, *words: str) -
             "training.label_smoothing",
             "regression",
             "label_smoothing: 0.0",
+        ),
+        case(
+            "two warm-ups",
+            "schedule: {name: constant, warmup_fraction: 0.1, warmup_steps: 5}",
+            *(2, 50, "schedule.warmup_steps", "warmup_steps 5 beside warmup_fraction", "one way to say it", "write warmup_fraction: null"),
+        ),
+        case(
+            "three warm-ups",
+            "schedule: {warmup_fraction: 0.1, warmup_steps: 5, warmup_epochs: {uniform: [0, 2]}}\nsearch: {grace_epochs: 2}",
+            *(2, 34, "schedule.warmup_steps", "warmup_steps 5 beside warmup_epochs and warmup_fraction"),
+        ),
+        case(
+            "a warm-up without end",
+            "training: {epochs: 5}\nschedule: {name: step, warmup_epochs: 5}",
+            *(3, 24, "schedule.warmup_epochs", "5 of 5 epochs: the peak is never reached", "a number below 5", "warmup_epochs: 0.5"),
+        ),
+        case(
+            "a warm-up in steps under auto",
+            "schedule: {name: step, warmup_steps: 500}\nsearch: {grace_epochs: auto}",
+            *(3, 10, "search.grace_epochs", "in which epoch a warm-up of 500 steps ends", "write grace_epochs: 4"),
+        ),
+        case(
+            "milestones that go back",
+            "schedule: {name: multi_step, milestones: [20, 10, 20]}",
+            *(2, 30, "schedule.milestones", "[20, 10, 20] are not ascending", "write milestones: [10, 20]"),
+        ),
+        case(
+            "a plateau that never is",
+            "schedule: {name: reduce_on_plateau, patience: {int: [2, 8]}}",
+            *(2, 37, "schedule.patience", "patience 8 with training.patience 8", "below 8", "training.patience: null"),
+        ),
+        case(
+            "a rule without a base",
+            "training: {scale_lr_rule: sqrt}",
+            *(2, 12, "training.scale_lr_rule", "sqrt without scale_lr_with_batch", "linear", "scale_lr_with_batch: 64"),
         ),
         case("nesterov", "optimizer: {name: sgd, nesterov: true, momentum: 0}", 2, 40, "optimizer.momentum", "nesterov: true", "above 0"),
         case(

@@ -15,6 +15,10 @@ from sweeper.trial import Outcome, Refill, Stop
 from tests.core.driving import GO, PRUNE, curve, cut, of, script
 
 PARTS: dict[str, Any] = {"model": {"width": 13, "norm": "batch", "dropout": 0.3}}
+OPTIMIZERS: dict[str, Any] = {
+    **{name: {"name": name} for name in ("adamw", "adam", "rmsprop", "lion", "muon", "sgd")},
+    "rmsprop-momentum": {"name": "rmsprop", "momentum": 0.9},
+}
 ENGINES = pytest.mark.parametrize(
     "training", [{"engine": "plain"}, {"engine": "stacked"}, {"precision": "fp16"}], ids=["plain", "stacked", "fp16"]
 )
@@ -43,12 +47,12 @@ def interrupt(trials: list[Any], data: Dataset, folder: Path, epochs: int) -> No
 
 
 @ENGINES
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_trial_goes_on_as_if_it_had_not_been_interrupted(
     small: Dataset, make_trial: Any, tmp_path: Path, training: dict[str, Any], optimizer: str
 ) -> None:
     """The old reports are told again, the new ones have the bits of an undisturbed course, and so has the checkpoint."""
-    trial = make_trial(4, seed=4, **PARTS, optimizer={"name": optimizer}, training={**training, "epochs": 5})
+    trial = make_trial(4, seed=4, **PARTS, optimizer=OPTIMIZERS[optimizer], training={**training, "epochs": 5})
     interrupt([trial], small, tmp_path / "a", 3)
     assert (tmp_path / "a" / "4.unfinished").exists()
     resumed = script(train([trial], small, device="cpu", checkpoints=tmp_path / "a"))
@@ -59,6 +63,20 @@ def test_a_trial_goes_on_as_if_it_had_not_been_interrupted(
     assert found.epoch == expected.epoch
     assert all(torch.equal(found.state[name], tensor) for name, tensor in expected.state.items())
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["4"]
+
+
+@ENGINES
+def test_drops_on_a_plateau_go_on(small: Dataset, make_trial: Any, tmp_path: Path, training: dict[str, Any]) -> None:
+    """The drops that there were stay, and patience that was half spent is half spent, also in another lane beside others."""
+    schedule = {"name": "reduce_on_plateau", "patience": 2, "factor": 0.5}
+    training = {**training, "epochs": 7, "patience": None, "min_delta": 100.0}
+    trials = [make_trial(n, seed=n, **PARTS, schedule=schedule, training=training) for n in range(2)]
+    interrupt(trials[1:], small, tmp_path, 4)
+    resumed = script(train(trials, small, device="cpu", checkpoints=tmp_path))
+    whole = [script(train([trial], small, device="cpu")) for trial in trials]
+    assert [curve(of(n, resumed)) for n in range(2)] == [curve(of(n, whole[n])) for n in range(2)]
+    peak = trials[1].config["optimizer"]["lr"]
+    assert [report.metrics["lr"] / peak for report in of(1, resumed)] == pytest.approx([1, 1, 1, 0.5, 0.5, 0.25, 0.25])
 
 
 @ENGINES

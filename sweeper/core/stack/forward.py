@@ -9,6 +9,7 @@ from torch import nn
 from sweeper.config.schema import Config
 from sweeper.core.batches import Resident
 from sweeper.core.precision import DTYPES, choose
+from sweeper.core.stack import kernels
 from sweeper.core.stack.general import GeneralForward
 from sweeper.core.stack.masks import Masks, drops
 from sweeper.core.stack.sequence import Forward, SequenceForward
@@ -42,7 +43,11 @@ def fit(model: nn.Module, config: Config, data: Resident) -> Fit:
     name, _ = choose(config.training.precision, data.device)
     if name == "fp16":
         raise UnstackableError("fp16 scales the loss of each model by itself")
-    met = drops(model, data.input_shape)
+    if not kernels.stackable(config.optimizer):
+        raise UnstackableError(f"{config.optimizer.name} takes the matrices of one model after another")
+    if any(isinstance(module, nn.RNNBase) for module in model.modules()):
+        raise UnstackableError("torch cannot map recurrent layers over models")
+    met = drops(model, data.input_shape, data.tokens)
     masks = Masks(met, data.device)
     layers = SequenceForward.of(model, data.input_shape, DTYPES[name])
     if layers is not None:

@@ -26,7 +26,7 @@ def data(digits: Dataset) -> Resident:
 
 
 @pytest.mark.parametrize("family", ["mlp", "cnn"])
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "rmsprop", "lion", "sgd"])
 def test_an_epoch_costs_one_transfer_whatever_the_lanes(data: Resident, make_trial: Any, family: str, optimizer: str) -> None:
     """No step of an epoch with clipping, dropout, norms and smoothing brings a number to the host.
 

@@ -9,10 +9,16 @@ import pytest
 import torch
 from torch import nn
 
-from sweeper.config.schema import AdamW, Sgd
+from sweeper.config.schema import Adam, AdamW, Lion, Muon, Optimizer, RmsProp, Sgd
+from sweeper.core.batches import Resident
+from sweeper.core.optim import lion
 from sweeper.core.stack import kernels
-from sweeper.core.stack.kernels import FormulaAdamW, FormulaSgd, FusedAdamW, FusedSgd
+from sweeper.core.stack.choose import alone
+from sweeper.core.stack.kernels.formula import FormulaAdam, FormulaAdamW, FormulaLion, FormulaRmsProp, FormulaSgd
+from sweeper.core.stack.kernels.fused import FusedAdam, FusedAdamW, FusedSgd
+from sweeper.core.stack.kernels.in_place import InPlaceLion, InPlaceRmsProp
 from sweeper.core.stack.slabs import Slabs
+from sweeper.data.dataset import Dataset
 
 CPU = torch.device("cpu")
 STEPS = 30
@@ -23,11 +29,25 @@ ADAMW = [
     AdamW(weight_decay=0.1, beta2=0.9, eps=1e-3),
     AdamW(beta1=0.0),
 ]
+ADAM = [Adam(**config.model_dump(exclude={"name"})) for config in ADAMW]
+RMSPROP = [
+    RmsProp(weight_decay=0.3),
+    RmsProp(weight_decay=0.0, momentum=0.9),
+    RmsProp(weight_decay=0.1, alpha=0.9, eps=1e-3, momentum=0.5),
+    RmsProp(alpha=0.999),
+]
+LION = [Lion(weight_decay=0.3), Lion(weight_decay=0.0, beta1=0.5), Lion(beta1=0.95, beta2=0.9), Lion(beta1=0.0)]
 SGD = [Sgd(momentum=0.9, weight_decay=0.1), Sgd(momentum=0.0), Sgd(momentum=0.5, weight_decay=0.0), Sgd(momentum=0.99)]
 NESTEROV = [config.model_copy(update={"nesterov": True, "momentum": 0.8}) for config in SGD]
 CASES = [
     (FusedAdamW, ADAMW),
     (FormulaAdamW, ADAMW),
+    (FusedAdam, ADAM),
+    (FormulaAdam, ADAM),
+    (InPlaceRmsProp, RMSPROP),
+    (FormulaRmsProp, RMSPROP),
+    (InPlaceLion, LION),
+    (FormulaLion, LION),
     (FusedSgd, SGD),
     (FormulaSgd, SGD),
     (FusedSgd, NESTEROV),
@@ -40,14 +60,29 @@ def net() -> nn.Module:
     return nn.Sequential(nn.Linear(7, 13), nn.LayerNorm(13), nn.Linear(13, 3))
 
 
-def stock(model: nn.Module, config: AdamW | Sgd, rate: float) -> torch.optim.Optimizer:
-    """Torch's own, decaying the matrices only."""
+def stock(model: nn.Module, config: Optimizer, rate: float) -> torch.optim.Optimizer:
+    """One lane's own, torch's but for Lion, decaying the matrices only."""
     matrices = [p for p in model.parameters() if p.ndim > 1]
     vectors = [p for p in model.parameters() if p.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    if isinstance(config, AdamW):
-        return torch.optim.AdamW(groups, lr=rate, betas=(config.beta1, config.beta2), eps=config.eps)
-    return torch.optim.SGD(groups, lr=rate, momentum=config.momentum, nesterov=config.nesterov)
+    match config:
+        case AdamW():
+            return torch.optim.AdamW(groups, lr=rate, betas=(config.beta1, config.beta2), eps=config.eps)
+        case Adam():
+            return torch.optim.Adam(groups, lr=rate, betas=(config.beta1, config.beta2), eps=config.eps)
+        case RmsProp():
+            return torch.optim.RMSprop(groups, lr=rate, alpha=config.alpha, eps=config.eps, momentum=config.momentum)
+        case Lion():
+            return lion.Lion(groups, lr=rate, betas=(config.beta1, config.beta2))
+        case Sgd():
+            return torch.optim.SGD(groups, lr=rate, momentum=config.momentum, nesterov=config.nesterov)
+        case Muon():
+            raise NotImplementedError
+
+
+def taken(family: Any, rates: list[float]) -> Any:
+    """The rates as this family takes them."""
+    return torch.tensor(rates) if family in kernels.BY_FORMULA.values() else rates
 
 
 def drawn(slabs: Slabs, generator: torch.Generator) -> dict[str, torch.Tensor]:
@@ -77,7 +112,7 @@ def test_every_lane_takes_torchs_own_steps(family: Any, configs: Sequence[Any], 
         norms = torch.linalg.vector_norm(slabs.gradient, dim=1)
         divisors = torch.ones(len(configs)) if clip is None else ((norms + 1e-6) / clip).clamp(min=1.0)
         rates = [rate * factor for rate in RATES]
-        optimizer.step(torch.tensor(rates) if family in (FormulaAdamW, FormulaSgd) else rates, divisors)
+        optimizer.step(taken(family, rates), divisors)
         for row, (model, reference, rate) in enumerate(zip(models, references, rates, strict=True)):
             for name, parameter in model.named_parameters():
                 parameter.grad = gradients[name][row].clone()
@@ -102,7 +137,7 @@ def test_biases_and_norms_are_not_decayed(family: Any, configs: Sequence[Any]) -
     optimizer.adopt(
         [config.model_copy(update={"weight_decay": decay}) for config, decay in zip(configs, [0.1, 0.0, 0.5, 1.0], strict=True)]
     )
-    optimizer.step(torch.full((4,), 0.1) if family in (FormulaAdamW, FormulaSgd) else [0.1] * 4, torch.ones(4))
+    optimizer.step(taken(family, [0.1] * 4), torch.ones(4))
     for name, leaf in slabs.leaves.items():
         moved = [not torch.equal(row, torch.ones_like(row)) for row in leaf]
         assert moved == ([True, False, True, True] if leaf.ndim > 2 else [False] * 4), name
@@ -124,15 +159,22 @@ def test_a_broken_lane_breaks_no_other(family: Any, configs: Sequence[Any]) -> N
             slabs.take_gradients(tuple(gradients.values()))
             rates = [rate if row != 1 else rate * wild for row, rate in enumerate(RATES)]
             divisors = torch.tensor([1.0, wild, 1.0, 3.0])
-            optimizer.step(torch.tensor(rates) if family in (FormulaAdamW, FormulaSgd) else rates, divisors)
+            optimizer.step(taken(family, rates), divisors)
         found.append(slabs.values.clone())
     assert not found[1][1].isfinite().all()
     for row in (0, 2, 3):
         assert torch.equal(found[0][row], found[1][row])
 
 
-def test_the_fused_kernels_serve_the_cpu() -> None:
-    """Formulas cost three times as much there."""
+def test_lanes_are_stepped_one_by_one_on_the_cpu() -> None:
+    """Formulas cost up to three times as much there."""
     slabs = Slabs(net(), 2, CPU)
-    assert isinstance(kernels.build(AdamW(), slabs), FusedAdamW)
-    assert isinstance(kernels.build(Sgd(), slabs), FusedSgd)
+    expected = {AdamW: FusedAdamW, Adam: FusedAdam, RmsProp: InPlaceRmsProp, Lion: InPlaceLion, Sgd: FusedSgd}
+    assert {config: type(kernels.build(config(), slabs)) for config in expected} == expected
+
+
+def test_muon_is_trained_plain_and_says_why(digits: Dataset, make_trial: Any) -> None:
+    """Also where the config asks for a stack."""
+    trial = make_trial(optimizer={"name": "muon"}, training={"engine": "stacked"})
+    choice = alone(trial, Resident.of(digits, CPU))
+    assert (choice.engine, choice.reason) == ("plain", "plain: muon takes the matrices of one model after another")

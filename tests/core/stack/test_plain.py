@@ -26,7 +26,7 @@ def test_the_counter_of_syncs_counts() -> None:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "lion", "sgd"])
 def test_a_step_waits_for_nothing(digits: Dataset, make_trial: Any, precision: str, optimizer: str) -> None:
     """Twenty steps with clipping, a schedule and dropout bring no number to the host."""
     trial = make_trial(model={"dropout": 0.1, "norm": "batch"}, training={"precision": precision}, optimizer={"name": optimizer})

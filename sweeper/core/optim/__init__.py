@@ -1,12 +1,13 @@
-"""The optimizers: torch's own, fused, with no decay on biases and norms."""
+"""The optimizers: torch's own, fused where it has such a kernel, and Lion, which it lacks; no decay on biases and norms."""
 
 from __future__ import annotations
 
 import torch
 from torch import optim
 
-from sweeper.config.schema import AdamW, Optimizer, Sgd
+from sweeper.config.schema import Adam, AdamW, Lion, Muon, Optimizer, RmsProp, Sgd
 from sweeper.core.flat import Flat
+from sweeper.core.optim import lion, muon
 from sweeper.errors import InputError
 
 
@@ -29,16 +30,28 @@ def check(config: Optimizer) -> None:
 def build(config: Optimizer, flat: Flat) -> optim.Optimizer:
     """The optimizer of this config over a model's parameters, in two groups: decayed (matrices, kernels) and not (biases, norms).
 
-    The fused kernels are the fastest on a CPU, and on a GPU the only ones that can skip a step (fp16) without asking the host.
+    Muon has three, since the hidden layers' matrices are stepped by another rule than the rest. The fused kernels (Adam, AdamW, SGD)
+    are the fastest on a CPU, and on a GPU they skip a step (fp16) without asking the host, as Lion does; RMSprop and Muon ask.
 
     Raises:
-        InputError: the combination of values is not an optimizer.
+        InputError: the combination of values is not an optimizer, or Muon finds no hidden layer's matrix.
     """
     check(config)
     groups = [{"params": [flat.decayed], "weight_decay": config.weight_decay}, {"params": [flat.plain], "weight_decay": 0.0}]
     match config:
         case AdamW():
             return optim.AdamW(groups, lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps, fused=True)
+        case Adam():
+            return optim.Adam(groups, lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps, fused=True)
+        case RmsProp():
+            on_gpu = flat.gradient.device.type == "cuda"  # only there may its count of steps lie beside the parameters
+            return optim.RMSprop(
+                groups, lr=config.lr, alpha=config.alpha, eps=config.eps, momentum=config.momentum, foreach=False, capturable=on_gpu
+            )
+        case Lion():
+            return lion.Lion(groups, lr=config.lr, betas=(config.beta1, config.beta2))
+        case Muon():
+            return muon.build(config, flat)
         case Sgd():
             sgd = optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, fused=True)
             for parameter in (flat.decayed, flat.plain):
