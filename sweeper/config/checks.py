@@ -111,4 +111,5 @@ def _schedule(config: Config) -> Iterator[Conflict]:
     if training.scale_lr_rule != "linear" and training.scale_lr_with_batch is None:
         found = f"scale_lr_rule {training.scale_lr_rule} without scale_lr_with_batch"
         hint = "write scale_lr_with_batch: 64, or the batch size that optimizer.lr is meant for"
-        yield Conflict(("training", "scale_lr_rule"), found, "linear, which does nothing then", hint, (("training", "scale_lr_with_batch"),))
+        base = (("training", "scale_lr_with_batch"),)
+        yield Conflict(("training", "scale_lr_rule"), found, "linear, which does nothing then", hint, base)

@@ -64,8 +64,8 @@ def _not_one(located: Located, path: KeyPath, tree: Mapping[str, Any], leaf: Key
 
 def example(leaf: Key) -> str:
     """A value that may stand at the leaf."""
-    if leaf.required:
-        return "mlp"
+    if leaf.example:
+        return leaf.example
     return keys.show(leaf.default if leaf.default is not None or not leaf.choices else leaf.choices[0])
 
 
@@ -89,6 +89,11 @@ def _choice(located: Located, path: KeyPath, options: Any, leaf: Key) -> Choice 
             _unquoted(options, leaf),
             at=at,
         )
+        return None
+    if sorts == {"lists"} and all(map(leaf.accepts, options)):
+        trees = ", ".join(f"{{..., {leaf.name}: {keys.show(option)}}}" for option in options)
+        hint = f"write {path[0]}: {{choice: [{trees}]}}"
+        located.problem(path, "lists cannot be drawn one by one", "a choice of whole mappings, each with its list", hint, at=at)
         return None
     checked: list[Any] = []
     good = True

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sweeper.config import counting, vetting
+from sweeper.config import counting, reach, vetting
+from sweeper.config.code import settle
 from sweeper.config.files import flat, tree_of
 from sweeper.config.overrides import apply
 from sweeper.config.plan import Leaf, Plan, Slot
@@ -30,7 +31,7 @@ class Space:
     Attributes:
         name: the sweep's default name.
         source: the file, for messages.
-        text: the YAML after ``--set``; ``Space.parse(text, source)`` gives an equal space.
+        text: the YAML after ``--set`` and with the folder of a custom model; ``Space.parse(text, source)`` gives an equal space.
         base: the default config.
         leaves: what is drawn, in drawing order: what fixes the shape first, parents of ``when`` before children.
     """
@@ -49,22 +50,29 @@ class Space:
         Raises:
             InputError: every problem of the file and the overrides.
         """
-        return cls.parse(read_text(path), str(path), overrides)
+        return cls.parse(read_text(path), str(path), overrides, folder=path.parent)
 
     @classmethod
-    def parse(cls, text: str, source: str, overrides: Sequence[str] = ()) -> Space:
+    def parse(cls, text: str, source: str, overrides: Sequence[str] = (), *, folder: Path | None = None) -> Space:
         """Read a space from text, with each ``key=value`` of ``overrides`` written into it.
+
+        Args:
+            text: YAML.
+            source: its name in messages.
+            overrides: ``key=value`` each.
+            folder: of the file, which may hold a custom model's module.
 
         Raises:
             InputError: every problem of the text and the overrides.
         """
         located = apply(load(text, source), overrides)
+        changed = bool(overrides) | (folder is not None and settle(located, folder))
         plan = read(located)
         base = vetting.vet(located, plan)
         return cls(
             name=base.name,
             source=source,
-            text=dump(located.tree) if overrides else text,
+            text=dump(located.tree) if changed else text,
             base=base,
             leaves=tuple(slot.leaf for slot in plan.slots),
             _plan=plan,
@@ -94,6 +102,14 @@ class Space:
     def default(self, *, seed: int) -> Resolved:
         """The default config, with every active leaf's default as its drawn value."""
         return resolve(self._plan, vetting.defaults(self._plan), seed)
+
+    def corners(self) -> Iterator[Config]:
+        """Configs that together use every option and every bound; those that a rule forbids are left out."""
+        return vetting.corners(self._plan)
+
+    def unreachable(self) -> list[str]:
+        """Names of the parameters that no config ever draws, because no values of the others let them."""
+        return reach.unreachable(self._plan)
 
     def identity(self) -> dict[str, Any]:
         """Every key but ``search.trials``, ``search.budget`` and ``resources``; two spaces are the same sweep iff these are equal."""

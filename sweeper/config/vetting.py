@@ -106,9 +106,14 @@ def _place(plan: Plan, path: tuple[str | int, ...], config: Config) -> tuple[str
 
 
 def _grace(located: Located, configs: list[Config]) -> None:
-    """A grace period longer than every trial means that nothing is ever pruned."""
+    """A grace period longer than every trial means that nothing is ever pruned; how many epochs some steps are, only the data says."""
     most = max(config.training.epochs for config in configs)
     grace, path = configs[0].search.grace_epochs, ("search", "grace_epochs")
+    steps = max(config.schedule.warmup_steps or 0 for config in configs)
+    if grace == "auto" and steps and configs[0].search.pruner != "none" and not located.faulty(("schedule", "warmup_steps")):
+        found = f"auto, which cannot know in which epoch a warm-up of {steps} steps ends"
+        hint = "write grace_epochs: 4, or give the warm-up as warmup_epochs"
+        located.problem(path, found, "the number of the first epoch at which a trial may be pruned", hint)
     if grace == "auto" or configs[0].search.pruner == "none" or grace <= most or any(map(located.faulty, [path, ("training", "epochs")])):
         return
     found = f"grace_epochs {grace} is more than the {most} epochs of a trial: nothing would be pruned"

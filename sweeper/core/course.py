@@ -10,9 +10,11 @@ from pathlib import Path
 
 import torch
 
+from sweeper.config.schema import ReduceOnPlateau
 from sweeper.core import checkpoint, resume
 from sweeper.core.batches import Resident
 from sweeper.core.checkpoint import Checkpoint
+from sweeper.core.plateau import Plateau
 from sweeper.core.resume import Unfinished
 from sweeper.core.stack.lane import Lane
 from sweeper.core.stopping import Stopping
@@ -51,6 +53,8 @@ class Course:
         self._unfinished = checkpoints and resume.folder_of(checkpoints, lane.trial)
         training = lane.config.training
         self._stopping = Stopping(lane.config.search.metric, training.epochs, training.patience, training.min_delta)
+        schedule = lane.config.schedule
+        self._plateau = Plateau(schedule) if isinstance(schedule, ReduceOnPlateau) else None
         self._best: dict[str, torch.Tensor] = {}
         self._reports: list[Report] = []
         self._saved_at = time.monotonic()
@@ -95,9 +99,14 @@ class Course:
                 checkpoint.remove(folder)
 
     def _improves(self, report: Report) -> bool:
+        """Takes a report's value, also one that is told again; tells whether it is the best so far."""
         # A score of a broken model, such as the accuracy of NaN logits, is a number and means nothing.
         value = report.metrics[self._lane.config.search.metric] if report.finite() else math.nan
-        return self._stopping.update(report.epoch, value)
+        best = self._stopping.update(report.epoch, value)
+        if self._plateau is not None:
+            self._plateau.update(report.epoch, self._stopping.improved_epoch)
+            self._lane.level = self._plateau.level
+        return best
 
     def _keep(self) -> None:
         state = self._lane.state()

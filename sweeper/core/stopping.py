@@ -21,6 +21,7 @@ class Stopping:
 
     Attributes:
         best_epoch: None until a finite value was seen.
+        improved_epoch: of the last improvement that counts for patience; 0 before the first.
     """
 
     def __init__(self, metric: Metric, epochs: int, patience: int | None, min_delta: float) -> None:
@@ -30,13 +31,13 @@ class Stopping:
         self._min_delta = min_delta
         self._best = math.nan
         self._reference = math.nan
-        self._reference_epoch = 0
+        self.improved_epoch = 0
         self.best_epoch: int | None = None
 
     def update(self, epoch: int, value: float) -> bool:
         """Takes the metric of a 1-based epoch; tells whether this epoch is the best so far."""
         if math.isfinite(value) and (not math.isfinite(self._reference) or self._metric.gain(value, self._reference) > self._min_delta):
-            self._reference, self._reference_epoch = value, epoch
+            self._reference, self.improved_epoch = value, epoch
         if not self._metric.better(value, self._best):
             return False
         self._best, self.best_epoch = value, epoch
@@ -46,8 +47,8 @@ class Stopping:
         """Why training is over after this epoch, or None."""
         if epoch >= self._epochs:
             return f"all {self._epochs} epochs"
-        if self._patience is not None and epoch - self._reference_epoch >= self._patience:
-            if self._reference_epoch == 0:
+        if self._patience is not None and epoch - self.improved_epoch >= self._patience:
+            if self.improved_epoch == 0:
                 return f"{self._metric} was never finite"
-            return f"{self._metric} has not improved by more than {self._min_delta:g} since epoch {self._reference_epoch}"
+            return f"{self._metric} has not improved by more than {self._min_delta:g} since epoch {self.improved_epoch}"
         return None

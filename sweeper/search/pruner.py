@@ -11,7 +11,6 @@ import math
 from bisect import bisect_left, insort
 from typing import Protocol
 
-from sweeper.config.schema import WarmupCosine
 from sweeper.config.space import Space
 from sweeper.trial import Continue, Direction, Metric, Outcome, Stop, Verdict
 
@@ -192,14 +191,16 @@ def pruner_of(space: Space) -> Pruner:
 def grace_of(space: Space, epochs: int) -> int:
     """The first epoch at which a trial may be pruned; ``auto`` waits for the warm-up's end.
 
+    A warm-up in steps is not known in epochs here: beside it ``auto`` is refused when the space is read.
+
     While the learning rate still climbs, the lead belongs to whoever climbs fastest: on digits, rungs inside the warm-up cost the winner
     half a percent of test accuracy.
     """
     if space.base.search.grace_epochs != "auto":
         return space.base.search.grace_epochs
-    schedule = space.base.schedule
-    warmup = _most(space, "schedule.warmup_fraction", schedule.warmup_fraction if isinstance(schedule, WarmupCosine) else 0.0)
-    return max(2, math.ceil(warmup * epochs) + 1)
+    written = [config.schedule.warmup_length(epochs) or 0.0 for config in (space.base, *space.corners())]
+    searched = [_most(space, "schedule.warmup_fraction", 0.0) * epochs, _most(space, "schedule.warmup_epochs", 0.0)]
+    return max(2, math.ceil(max(written + searched)) + 1)
 
 
 def _most(space: Space, path: str, fixed: float) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from sweeper.config.schema import WarmupCosine
 from sweeper.core import checkpoint, schedule
 from sweeper.core.loop import record_losses, train
 from sweeper.data.dataset import Dataset
@@ -169,7 +170,7 @@ def test_the_core_sets_the_threads_of_a_cpu_worker(digits: Dataset, make_trial: 
 
 def test_recorded_losses_begin_where_the_model_begins(digits: Dataset, make_trial: Any) -> None:
     """The loss is that before the step: the first is a fresh model's; a trial's losses do not depend on its neighbours."""
-    slow = schedule.warmup_cosine(0.99, 0.0, 10_000)
+    slow = schedule.build(WarmupCosine(warmup_fraction=0.99), 10_000, 1)
     trials = [make_trial(n, seed=n) for n in range(2)]
     losses = record_losses(trials, digits, slow, 40, device="cpu")
     assert losses.shape == (2, 40)

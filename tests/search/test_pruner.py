@@ -49,6 +49,13 @@ def test_rungs_are_powers_of_the_reduction() -> None:
         ("training: {epochs: 30}\nschedule: {name: constant}", 2),
         ("training: {epochs: 30}\nsearch: {grace_epochs: 1}", 1),
         ("training: {epochs: {choice: [10, 40]}}", 5),
+        ("training: {epochs: {choice: [40, 10]}}\nschedule: {name: step, warmup_fraction: {uniform: [0.0, 0.2]}}", 9),
+        ("training: {epochs: 30}\nschedule: {name: warmup_cosine, warmup_epochs: 3}", 4),
+        ("training: {epochs: 30}\nschedule: {name: warmup_linear, warmup_epochs: {uniform: [0.5, 5.5]}}", 7),
+        ("training: {epochs: 30}\nschedule: {name: one_cycle}", 10),
+        ("training: {epochs: 30}\nschedule: {choice: [{name: constant}, {name: one_cycle, warmup_fraction: 0.5}]}", 16),
+        ("training: {epochs: 30}\nschedule: {name: constant, warmup_steps: 0}", 2),
+        ("training: {epochs: 30}\nschedule: {name: constant, warmup_steps: 900}\nsearch: {grace_epochs: 6}", 6),
     ],
 )
 def test_grace_waits_for_the_warm_up(text: str, grace: int) -> None:

@@ -10,12 +10,13 @@ import torch
 
 from sweeper.config.files import config_from_tree
 from sweeper.config.schema import Config
-from sweeper.core import init, models, optim, schedule, seeds
+from sweeper.core import init, models, monitor, optim, schedule, seeds
+from sweeper.core.augment import Augmentation
 from sweeper.core.batches import Plan, Resident
-from sweeper.core.evaluate import CHUNK_BYTES, lane_losses, scores
+from sweeper.core.evaluate import CHUNK_BYTES, hits, lane_losses, lane_training_losses, scores
 from sweeper.core.schedule import Schedule
 from sweeper.core.stack import kernels
-from sweeper.core.stack.feed import Chunk, epoch_of, padded
+from sweeper.core.stack.feed import Batch, Chunk, epoch_of, padded
 from sweeper.core.stack.forward import Fit, fit
 from sweeper.core.stack.fused_lane import FusedLane
 from sweeper.core.stack.graph import Replayed
@@ -24,7 +25,7 @@ from sweeper.core.stack.slabs import Slabs
 from sweeper.trial import Metric, Trial
 
 Step: TypeAlias = tuple[torch.Tensor, ...]
-"""Outputs [K, rows, outputs] and losses [K] before the step, and the gradients' norms [K] before clipping."""
+"""Outputs [K, rows, outputs] and losses [K] before the step, and the gradients' norms [K] before clipping; or a part of these."""
 
 
 class FusedStack:
@@ -44,16 +45,25 @@ class FusedStack:
         UnstackableError: the model cannot be stacked (``fit`` says why).
     """
 
-    def __init__(self, trials: Sequence[Trial], data: Resident, rates: Schedule | None = None, steps: int | None = None) -> None:
+    def __init__(
+        self,
+        trials: Sequence[Trial],
+        data: Resident,
+        rates: Schedule | None = None,
+        steps: int | None = None,  # noqa: ARG002 - no table is made of the rates here, but of a plain stack's
+    ) -> None:
         self._data = data
-        self._rates, self._horizon = rates, steps
+        self._rates = rates
         config = config_from_tree(trials[0].config)
         self._plan = Plan.of(config, len(data.train))
-        self._template = models.build(config.model, data.input_shape, data.outputs)
+        self._template = models.build(config.model, data.input_shape, data.outputs, data.tokens)
+        self._watched = monitor.watched(self._template)
         self._fit: Fit = fit(self._template, config, data)
         self._lanes: dict[int, FusedLane] = {}
         self._idle: list[FusedLane] = []
         self._last_rates: list[float] = []
+        self._looking = False
+        self._before = torch.empty(0)
         self._make(len(trials), config)
         for slot, trial in enumerate(trials):
             self._enter(slot, slot, trial)
@@ -85,10 +95,16 @@ class FusedStack:
         """See ``Stack.run_epoch``."""
         if self._idle and (self._data.device.type == "cpu" or len(self._idle) >= len(self._lanes)):
             self._resize(len(self._lanes))
+        self._looking = any(self._looks_into(lane, lane.epoch + 1) for lane in self._lanes.values())
         found = {**self._train_epoch(), **self._evaluate()}
         table = torch.stack([value.to(torch.float64) for value in found.values()]).tolist()
         return {
-            slot: {name: table[row][lane.row] for row, name in enumerate(found)} | {"lr": self._last_rates[lane.row]}
+            slot: {
+                name: table[row][lane.row]
+                for row, name in enumerate(found)
+                if not name.startswith(monitor.WATCHED) or self._looks_into(lane, lane.epoch)
+            }
+            | {"lr": self._last_rates[lane.row]}
             for slot, lane in self._lanes.items()
         }
 
@@ -107,23 +123,24 @@ class FusedStack:
         device = self._data.device
         self._slabs = Slabs(self._template, lanes, device)
         self._optimizer = kernels.build(config.optimizer, self._slabs)
-        self._smoothing, self._clip = (torch.zeros(lanes, device=device) for _ in range(2))
+        self._smoothing, self._clip, self._clip_value = (torch.zeros(lanes, device=device) for _ in range(3))
         self._step: Callable[..., Step] = self._take_step
+        self._add: Callable[..., Step] = self._add_gradient
+        self._finish: Callable[..., Step] = self._update
         if device.type == "cuda":
-            state = [self._slabs.values.detach(), *self._slabs.buffers.values(), *self._optimizer.moments, self._optimizer.steps]
-            self._step = Replayed(self._take_step, state)
+            slabs, optimizer = self._slabs, self._optimizer
+            state = [slabs.values.detach(), slabs.gradient, *slabs.buffers.values(), *optimizer.moments, optimizer.steps]
+            self._step, self._add, self._finish = (Replayed(part, state) for part in (self._take_step, self._add_gradient, self._update))
 
     def _enter(self, slot: int, row: int, trial: Trial) -> FusedLane:
         config = config_from_tree(trial.config)
         optim.check(config.optimizer)
-        init.initialise(self._template, config.model.activation, seeds.generator(trial.seed, seeds.Stream.INIT))
-        self._slabs.load(row, self._template.state_dict())
+        self._slabs.load(row, init.fresh(config, self._data, trial.seed).state_dict())
         for moment in self._optimizer.moments:
             moment[row].zero_()
         self._optimizer.steps[row] = 0
-        horizon = self._horizon or config.training.epochs * self._plan.steps
-        rates = self._rates or schedule.build(config.schedule, horizon)
-        self._lanes[slot] = lane = FusedLane(trial, config, self._slabs, self._optimizer, row, rates, self._plan.steps)
+        rates = self._rates or schedule.build(config.schedule, config.training.epochs, self._plan.steps)
+        self._lanes[slot] = lane = FusedLane(trial, config, self._slabs, self._optimizer, row, rates, self._plan.steps, Augmentation(config, self._data))
         return lane
 
     def _resize(self, lanes: int) -> None:
@@ -148,6 +165,9 @@ class FusedStack:
         trainings = [lane.config.training for lane in self._by_row]
         self._smoothing.copy_(torch.tensor([training.label_smoothing for training in trainings]))
         self._clip.copy_(torch.tensor([training.clip_norm or torch.inf for training in trainings]))
+        self._clip_value.copy_(torch.tensor([training.clip_value or torch.inf for training in trainings]))
+        # A recorded step serves lanes that clip by value and lanes that do not.
+        self._by_value = self._data.device.type != "cpu" or any(training.clip_value for training in trainings)
         self._optimizer.adopt([lane.config.optimizer for lane in self._by_row])
 
     def _train_epoch(self) -> dict[str, torch.Tensor]:
@@ -160,12 +180,30 @@ class FusedStack:
             norms += [norm for _, _, norm in steps]
             outputs = torch.cat([outputs for outputs, _, _ in steps], 1)
             loss += lane_losses(outputs, chunk.y, task).double() * chunk.y.shape[1]
-            if task == "classification":
-                right += (outputs.argmax(-1) == chunk.y).sum(-1)
+            if task != "regression":
+                right += hits(outputs, chunk.y, task)
         found = {"train_loss": loss / plan.used, "grad_norm": torch.stack(norms, 1).nanmean(1)}
-        if task == "classification":
+        if task != "regression":
             found["train_accuracy"] = right / plan.used
+        if self._looking:
+            found |= monitor.named(self._inside(torch.stack(norms, 1)))
         return found
+
+    def _looks_into(self, lane: FusedLane, epoch: int) -> bool:
+        return lane.config.training.monitor and monitor.due(epoch, self._plan.steps)
+
+    @torch.no_grad()
+    def _inside(self, norms: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What ``monitor`` makes of the epoch just trained, whose norms are [K, steps]."""
+        slabs, lanes, unit = self._slabs, len(self._by_row), self._fit.forward.row_unit
+        rows = min(monitor.PROBE_ROWS, len(self._data.val))
+        probe = self._val[: -(-rows // unit) * unit]
+        layers = self._fit.forward.activations(
+            probe.expand(lanes, *probe.shape), Pass(slabs.leaves, slabs.buffers, [], rows, training=False)
+        )
+        found = monitor.norms(norms) | monitor.weights(self._before, slabs.values) | monitor.activations(layers)
+        clipped = torch.linalg.vector_norm(slabs.gradient, dim=1)
+        return found | monitor.gradients([slabs.gradients[name] for name in self._watched], norms[:, -1], clipped)
 
     def _endless(self) -> Iterator[Step]:
         """A step at each ``next``, epoch after epoch."""
@@ -177,19 +215,57 @@ class FusedStack:
         rates: Sequence[list[float]] | torch.Tensor = chunk.rates
         if self._data.device.type != "cpu":
             rates = torch.tensor(chunk.rates, device=self._data.device)
-        for batch, rate in zip(chunk.batches, rates, strict=True):
-            yield self._step(batch.x, batch.y, rate, *batch.masks)
+        for step, (batches, rate) in enumerate(zip(chunk.steps, rates, strict=True), 1):
+            if self._looking and step == len(chunk.rates):
+                self._before = self._slabs.values.detach().clone()
+            if len(batches) == 1:
+                (batch,) = batches
+                yield self._step(rate, *batch.tensors())
+            else:
+                yield self._accumulated(batches, rate)
         self._last_rates = chunk.rates[-1]
 
-    def _take_step(self, x: torch.Tensor, y: torch.Tensor, rates: torch.Tensor | Sequence[float], *masks: torch.Tensor) -> Step:
+    def _accumulated(self, batches: Sequence[Batch], rates: torch.Tensor | Sequence[float]) -> Step:
+        """A step on some batches, whose gradients are added up."""
+        self._slabs.gradient.zero_()
+        found = [self._add(*batch.tensors()) for batch in batches]
+        (norms,) = self._finish(rates)
+        return torch.cat([outputs for outputs, _ in found], 1), torch.stack([losses for _, losses in found]).sum(0), norms
+
+    def _take_step(
+        self, rates: torch.Tensor | Sequence[float], x: torch.Tensor, y: torch.Tensor, *others: torch.Tensor | None
+    ) -> Step:
+        outputs, losses, gradients = self._differentiate(x, y, *others)
+        self._slabs.take_gradients(gradients)
+        return outputs, losses, *self._update(rates)
+
+    def _add_gradient(self, x: torch.Tensor, y: torch.Tensor, *others: torch.Tensor | None) -> Step:
+        outputs, losses, gradients = self._differentiate(x, y, *others)
+        self._slabs.add_gradients(gradients)
+        return outputs, losses
+
+    def _differentiate(
+        self,
+        x: torch.Tensor,
+        y: torch.Tensor,
+        weight: torch.Tensor | None,
+        other: torch.Tensor | None,
+        other_weight: torch.Tensor | None,
+        *masks: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, ...]]:
         leaves = self._slabs.leaves
         outputs = self._fit.forward(x, Pass(leaves, self._slabs.buffers, masks, y.shape[1], training=True))
-        losses = lane_losses(outputs, y, self._data.task, self._smoothing)
+        losses = lane_training_losses(outputs, y, self._data.task, self._smoothing, weight, other, other_weight)
         # The sum, not the mean: a lane's gradient is that of its own loss.
-        self._slabs.take_gradients(torch.autograd.grad(losses.sum(), list(leaves.values())))
+        return outputs.detach(), losses.detach(), torch.autograd.grad(losses.sum(), list(leaves.values()))
+
+    def _update(self, rates: torch.Tensor | Sequence[float]) -> Step:
         norms = torch.linalg.vector_norm(self._slabs.gradient, dim=1)
+        if self._by_value:
+            limit = self._clip_value.unsqueeze(1)
+            torch.clamp(self._slabs.gradient, -limit, limit, out=self._slabs.gradient)
         self._optimizer.step(rates, ((norms + 1e-6) / self._clip).clamp(min=1.0))
-        return outputs.detach(), losses.detach(), norms
+        return (norms,)
 
     @torch.no_grad()
     def _evaluate(self) -> dict[str, torch.Tensor]:
@@ -205,4 +281,7 @@ class FusedStack:
         auroc = self._by_row[0].config.search.metric is Metric.VAL_AUROC
         together = torch.cat(outputs, 1)[:, : len(data.val)].float()
         found = scores(together, data.val.y, data.task, target_scale=data.target_scale, auroc=auroc)
-        return {f"val_{name}": value for name, value in found.items()}
+        told = {f"val_{name}": value for name, value in found.items()}
+        if self._looking and data.task == "classification":
+            told |= monitor.named(monitor.weakest_class(together, data.val.y))
+        return told

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 
 from sweeper.config.schema import Config
+from sweeper.core.augment import Augmentation
+from sweeper.core.rate import batch_scale
 from sweeper.core.schedule import Schedule
 from sweeper.core.stack import kernels
+from sweeper.core.stack.masks import Drop
 from sweeper.core.stack.slabs import Slabs
 from sweeper.trial import Trial
 
@@ -26,8 +29,11 @@ class FusedLane:
         row: where in both.
         schedule: multiplier of the peak learning rate by step.
         steps_per_epoch: optimizer steps.
+        augmentation: what its rows go through.
         epoch: 1-based, of the last epoch begun; 0 before.
         taken: optimizer steps.
+        level: multiplies the learning rate that the schedule says.
+        peak: learning rate at the schedule's multiplier 1.
     """
 
     trial: Trial
@@ -37,8 +43,14 @@ class FusedLane:
     row: int
     schedule: Schedule
     steps_per_epoch: int
+    augmentation: Augmentation
     epoch: int = 0
     taken: int = 0
+    level: float = 1.0
+    peak: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.peak = self.config.optimizer.lr * batch_scale(self.config)
 
     def state(self) -> Mapping[str, torch.Tensor]:
         """See ``Lane.state``."""
@@ -61,8 +73,8 @@ class FusedLane:
     def next_rate(self) -> float:
         """The learning rate of the step that comes; each call is a step."""
         self.taken += 1
-        return self.config.optimizer.lr * self.schedule(self.taken - 1)
+        return self.peak * self.schedule(self.taken - 1) * self.level
 
-    def dropout(self) -> float:
-        """Its probability; 0 for a model without."""
-        return float(getattr(self.config.model, "dropout", 0.0))
+    def dropouts(self, met: Sequence[Drop]) -> list[float]:
+        """The probabilities of these layers: the config's, or where it has none (in a custom model) the layer's own."""
+        return [float(getattr(self.config.model, drop.of, drop.p)) for drop in met]

@@ -12,11 +12,15 @@ from sweeper.trial import Trial
 
 
 class Lane(Protocol):
-    """One trial's place in a stack. Its course depends on its config and its seed alone."""
+    """One trial's place in a stack. Its course depends on its config and its seed alone.
+
+    ``level`` multiplies the learning rate that the schedule says; it may be changed between epochs.
+    """
 
     trial: Trial
     config: Config
     epoch: int
+    level: float
 
     def state(self) -> Mapping[str, torch.Tensor]:
         """The model's ``state_dict`` as it is now, as an ordinary single model has it; views that training goes on to change."""

@@ -8,13 +8,15 @@ from itertools import islice
 import torch
 
 from sweeper.config.files import config_from_tree
-from sweeper.core import init, models, optim, schedule, seeds
+from sweeper.core import init, monitor, optim, schedule, seeds
+from sweeper.core.augment import Augmentation
+from sweeper.core.augment.draws import Draws
 from sweeper.core.batches import Plan, Resident, Rows, in_order
 from sweeper.core.dropout import Noise, dropouts
-from sweeper.core.evaluate import outputs_of, scores, task_loss
+from sweeper.core.evaluate import hits, outputs_of, scores, task_loss, training_loss
 from sweeper.core.flat import Flat
 from sweeper.core.precision import Precision
-from sweeper.core.rate import Rate
+from sweeper.core.rate import Rate, batch_scale
 from sweeper.core.schedule import Schedule
 from sweeper.trial import Metric, Trial
 
@@ -37,17 +39,29 @@ class PlainLane:
         self.trial = trial
         self.config = config
         self.plan = Plan.of(config, len(data.train))
+        self._augmentation = Augmentation(config, data)
         self.epoch = 0
-        self.model = models.build(config.model, data.input_shape, data.outputs)
-        init.initialise(self.model, config.model.activation, seeds.generator(trial.seed, seeds.Stream.INIT))
-        self.model.to(data.device)
+        self.model = init.fresh(config, data, trial.seed).to(data.device)
         self._dropouts = dropouts(self.model)
         self._flat = Flat(self.model)
+        self._watched = [self.model.get_parameter(name) for name in monitor.watched(self.model)]
+        self._looking = False
+        self._before = torch.empty(0)
         self.optimizer = optim.build(config.optimizer, self._flat)
         self.precision = Precision(config.training.precision, data.device)
         horizon = steps or config.training.epochs * self.plan.steps
-        self._rate = Rate(self.optimizer, rates or schedule.build(config.schedule, horizon), horizon, self.precision)
+        rates = rates or schedule.build(config.schedule, config.training.epochs, self.plan.steps)
+        self._rate = Rate(self.optimizer, rates, horizon, self.precision, batch_scale(config))
         self._data = data
+
+    @property
+    def level(self) -> float:
+        """See ``Lane``."""
+        return self._rate.level
+
+    @level.setter
+    def level(self, value: float) -> None:
+        self._rate.level = value
 
     def state(self) -> Mapping[str, torch.Tensor]:
         """See ``Lane.state``."""
@@ -73,51 +87,80 @@ class PlainLane:
         self.precision.recall(memory)
         self._rate.skip(epoch * self.plan.steps)
 
-    def step(self, batch: Rows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """One optimizer step on a batch; nothing in it waits for the device.
+    def step(self, rows: Rows) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """One optimizer step on a batch, or on some batches whose gradients are added up; nothing in it waits for the device.
 
         Returns:
             The outputs ``[n, outputs]`` and the loss before the step, and the gradient's norm before clipping.
         """
         self._rate.apply()
         self._flat.gradient.zero_()
+        if len(rows) <= self.plan.batch_size:
+            outputs, loss = self._add_gradient(rows, 1.0)
+        else:
+            found = [self._add_gradient(batch, len(batch) / len(rows)) for batch in rows.split(self.plan.batch_size)]
+            outputs = torch.cat([one for one, _ in found])
+            loss = torch.stack([one for _, one in found]).sum()
+        training = self.config.training
+        norm = self.precision.clip(self.optimizer, self._flat.gradient, training.clip_norm, training.clip_value)
+        self.precision.step(self.optimizer)
+        return outputs, loss, norm
+
+    def _add_gradient(self, batch: Rows, share: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """Adds the gradient of a batch's loss, times its share of the step's rows; its outputs and that loss."""
         with self.precision.autocast():
             outputs = self.model(batch.x)
-        loss = task_loss(outputs, batch.y, self._data.task, self.config.training.label_smoothing)
+        loss = training_loss(outputs, batch, self._data.task, self.config.training.label_smoothing)
+        if share != 1.0:
+            loss = loss * share
         self.precision.backward(loss)
-        norm = self.precision.clip(self.optimizer, self._flat.gradient, self.config.training.clip_norm)
-        self.precision.step(self.optimizer)
-        return outputs.detach(), loss.detach(), norm
+        return outputs.detach(), loss.detach()
 
     def train_epoch(self) -> dict[str, torch.Tensor]:
         """One pass over the training part.
 
         Returns:
             Scalars on the device: ``train_loss`` (plain and sample-weighted like ``val_loss``, but in training mode and while the weights
-            move), ``train_accuracy`` for classification, ``grad_norm`` (mean over the steps, before clipping) and ``lr`` (the last step's).
+            move; of rows blended by mixup or CutMix against the target of the larger share), ``train_accuracy`` except for regression, ``grad_norm`` (mean over the steps, before clipping) and ``lr`` (the last step's).
         """
         self._begin_epoch()
         loss = torch.zeros((), dtype=torch.float64, device=self._data.device)
         right = torch.zeros_like(loss)
         norms: list[torch.Tensor] = []
         with seeds.noise(self.trial.seed, self.epoch, self._data.device):
-            for chunk in in_order(self._data.train, self.plan, self.trial.seed, self.epoch):
-                steps = [self.step(batch) for batch in chunk.split(self.plan.batch_size)]
+            for chunk in self._chunks():
+                *batches, last = chunk.split(self.plan.step_rows)
+                steps = [self.step(batch) for batch in batches]
+                if self._looking:
+                    self._before = self._flat.values.clone()
+                steps.append(self.step(last))
                 outputs = torch.cat([outputs for outputs, _, _ in steps])
                 norms.append(torch.stack([norm for _, _, norm in steps]))
                 loss += task_loss(outputs, chunk.y, self._data.task) * len(chunk)
-                if self._data.task == "classification":
-                    right += (outputs.argmax(1) == chunk.y).sum()
+                if self._data.task != "regression":
+                    right += hits(outputs, chunk.y, self._data.task)
         found = {
             "train_loss": loss / self.plan.used,
             "grad_norm": torch.cat(norms).nanmean(),
             "lr": torch.as_tensor(self._rate.lr, dtype=torch.float64),
         }
-        if self._data.task == "classification":
+        if self._data.task != "regression":
             found["train_accuracy"] = right / self.plan.used
         if self.precision.scaled:
             found["skipped_steps"] = self.precision.skipped
+        if self._looking:
+            found |= monitor.named(self._inside(torch.cat(norms).unsqueeze(0)))
         return found
+
+    def _inside(self, norms: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What ``monitor`` makes of the epoch just trained, whose norms are [1, steps]."""
+        flat, probe = self._flat, self._data.val.x[: monitor.PROBE_ROWS]
+        found = monitor.norms(norms) | monitor.weights(self._before.unsqueeze(0), flat.values.unsqueeze(0))
+        gradients = [one.grad.unsqueeze(0) for one in self._watched if one.grad is not None]
+        clipped = torch.linalg.vector_norm(flat.gradient.unsqueeze(0), dim=1)
+        found |= monitor.gradients(gradients, norms[:, -1], clipped)
+        found |= monitor.activations(monitor.activations_of(self.model, probe))
+        return {name: value.squeeze(0) for name, value in found.items()}
 
     def evaluate(self) -> dict[str, torch.Tensor]:
         """Loss and scores on the validation part, as scalars on the device; the dear ``val_auroc`` only where it is searched."""
@@ -129,7 +172,10 @@ class PlainLane:
             target_scale=self._data.target_scale,
             auroc=self.config.search.metric is Metric.VAL_AUROC,
         )
-        return {f"val_{name}": value.squeeze(0) for name, value in found.items()}
+        told = {f"val_{name}": value for name, value in found.items()}
+        if self._looking and self._data.task == "classification":
+            told |= monitor.named(monitor.weakest_class(outputs.unsqueeze(0), self._data.val.y))
+        return {name: value.squeeze(0) for name, value in told.items()}
 
     def record(self, steps: int) -> torch.Tensor:
         """The training loss before each of so many steps [steps], on the CPU; after the first that is not finite the rest is NaN."""
@@ -138,7 +184,7 @@ class PlainLane:
         while done < steps:
             self._begin_epoch()
             with seeds.noise(self.trial.seed, self.epoch, self._data.device):
-                found = torch.stack([self.step(batch)[1] for batch in islice(self._batches(), steps - done)]).cpu()
+                found = torch.stack([self.step(rows)[1] for rows in islice(self._rows_of_steps(), steps - done)]).cpu()
             broken = (~torch.isfinite(found)).nonzero()
             if len(broken):
                 found = found[: int(broken[0]) + 1]
@@ -151,15 +197,22 @@ class PlainLane:
     def rehearse(self) -> Iterator[object]:
         """Takes a step at each ``next``, for a look at the time it takes."""
         self._begin_epoch()
-        yield from map(self.step, self._batches())
+        yield from map(self.step, self._rows_of_steps())
 
-    def _batches(self) -> Iterator[Rows]:
-        """The epoch's batches one by one."""
+    def _rows_of_steps(self) -> Iterator[Rows]:
+        """The rows of the epoch's steps, one by one."""
+        for chunk in self._chunks():
+            yield from chunk.split(self.plan.step_rows)
+
+    def _chunks(self) -> Iterator[Rows]:
+        """The epoch's rows in whole steps, augmented."""
+        draws = Draws(self.trial.seed, self.epoch, self._data.device)
         for chunk in in_order(self._data.train, self.plan, self.trial.seed, self.epoch):
-            yield from chunk.split(self.plan.batch_size)
+            yield chunk if self._augmentation.idle else self._augmentation(chunk, self.plan.batch_size, draws)
 
     def _begin_epoch(self) -> None:
         self.epoch += 1
+        self._looking = self.config.training.monitor and monitor.due(self.epoch, self.plan.steps)
         self.model.train()
         noise = Noise(self.trial.seed, self.epoch, self._data.device)
         for dropout in self._dropouts:

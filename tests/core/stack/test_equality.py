@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -21,7 +22,7 @@ from sweeper.config.schema import Data
 from sweeper.core import checkpoint
 from sweeper.core.loop import train
 from sweeper.core.stack import feed, fused
-from sweeper.data.dataset import Dataset
+from sweeper.data.dataset import Dataset, Part
 from sweeper.data.prepare import prepare
 from sweeper.trial import Command, Refill, Report, Trial
 from tests.core.driving import CLOCK, GO, PRUNE, curve, cut, of, script
@@ -80,6 +81,7 @@ BY_STEP: Any = [
     {"name": "warmup_linear", "final_fraction": 0.1},
 ]
 REGRESSION: dict[str, Any] = {"task": "regression", "search": {"metric": "val_rmse"}}
+MULTILABEL: dict[str, Any] = {"task": "multilabel", "search": {"metric": "val_auroc"}}
 
 TECHNIQUES = {
     "adamw": tried(),
@@ -145,6 +147,8 @@ TECHNIQUES = {
     "odd-table": tried(data="wine", rows=101, model={"width": 17, "dropout": [0.2, 0.0]}),
     "auroc": tried(data="breast_cancer", search={"metric": "val_auroc"}),
     "regression": tried(data="diabetes", **REGRESSION),
+    "multilabel": tried(data="odd, large and prime digits", **MULTILABEL),
+    "multilabel-odd": tried(data="odd, large and prime digits", model={"width": 9, "dropout": [0.3, 0.0]}, rows=101, **MULTILABEL),
     "regression-odd": tried(optimizer=STEADY, data="diabetes", model={"width": 9, "norm": "batch", "dropout": [0.3, 0.0]}, **REGRESSION),
     "bf16": tried(training=BF16, tolerance=2e-2),
     "bf16-batch-norm": tried(training=BF16, model={"norm": "batch", "dropout": [0.0, 0.3]}, tolerance=5e-2),
@@ -186,7 +190,16 @@ def alone(technique: Technique, data: Dataset, make: Make, tmp_path_factory: pyt
 @functools.cache
 def whole(source: str) -> Dataset:
     """A data set with all its rows."""
+    if source == "odd, large and prime digits":
+        data = whole("digits")
+        parts = {part: Part(rows.x, labels_of(rows.y)) for part, rows in (("train", data.train), ("val", data.val), ("test", data.test))}
+        return replace(data, task="multilabel", outputs=3, **parts)
     return prepare(Data(source=source), "regression" if source == "diabetes" else "classification")
+
+
+def labels_of(digits: np.ndarray) -> np.ndarray:
+    """Whether each digit is odd, above four, and prime: float32 [n, 3]."""
+    return np.stack([digits % 2 == 1, digits > 4, np.isin(digits, (2, 3, 5, 7))], 1).astype(np.float32)
 
 
 def small(technique: Technique) -> Dataset:
