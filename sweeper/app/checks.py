@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeper.config.distributions import Choice
+from sweeper.config.rows import misfits
+from sweeper.config.schema import Augment
 from sweeper.config.space import Space
 from sweeper.config.strict_yaml import load, read_text
 from sweeper.data.prepare import prepare
@@ -29,7 +31,7 @@ def prepared(space: Space) -> Dataset:
     """
     with placed(space):
         data = prepare(space.base.data, space.base.task, source=space.source)
-        if problems := [*_batch_problems(space, data), *_image_problems(space, data)]:
+        if problems := [*_batch_problems(space, data), *_image_problems(space, data), *_augment_problems(space, data)]:
             raise InputError(problems)
         return data
 
@@ -64,12 +66,15 @@ def _at(tree: Any, keys: Sequence[str]) -> Any:
 
 def _batch_problems(space: Space, data: Dataset) -> Iterator[Problem]:
     rows = len(data.train)
-    largest = max(
-        int(size) for size in _possible(space, "training.batch_size", space.base.training.batch_size) if isinstance(size, int | float)
-    )
+    training = space.base.training
+    largest = int(_largest(space, "training.batch_size", training.batch_size))
     if largest > rows:
         found = f"batches of {largest} rows, and the training part has {rows}"
         yield Problem(space.source, "training.batch_size", found, f"1 to {rows}", "or smaller data.val_fraction and data.test_fraction")
+    accumulate, batches = _largest(space, "training.accumulate", training.accumulate), -(-rows // largest)
+    if accumulate > batches:
+        found = f"{accumulate} batches per step, and an epoch has {batches} of {largest} rows"
+        yield Problem(space.source, "training.accumulate", found, f"1 to {batches}", "or a smaller training.batch_size")
 
 
 def _image_problems(space: Space, data: Dataset) -> Iterator[Problem]:
@@ -77,6 +82,16 @@ def _image_problems(space: Space, data: Dataset) -> Iterator[Problem]:
     if "cnn" in families and len(data.input_shape) != IMAGE_DIMENSIONS:
         found = f"a cnn needs images, and {space.base.data.source} has rows of shape {list(data.input_shape)}"
         yield Problem(space.source, "model.family", found, "mlp", "or images of shape [n, channels, height, width] in an npz file")
+
+
+def _augment_problems(space: Space, data: Dataset) -> Iterator[Problem]:
+    strongest = {name: _largest(space, f"augment.{name}", fixed) for name, fixed in space.base.augment.model_dump().items()}
+    yield from misfits(Augment.model_validate(strongest), data.input_shape, data.tokens, space.source)
+
+
+def _largest(space: Space, path: str, fixed: float) -> float:
+    """The largest number that a key may take."""
+    return max(value for value in _possible(space, path, fixed) if isinstance(value, int | float))
 
 
 def _possible(space: Space, path: str, fixed: Scalar) -> tuple[Scalar, ...]:

@@ -18,10 +18,13 @@ from pydantic.fields import FieldInfo
 from sweeper.config.schema import Config, Node
 from sweeper.trial import Scalar
 
-SEARCHED = ("model", "optimizer", "schedule", "training")
+SEARCHED = ("model", "init", "optimizer", "schedule", "training", "augment")
 """Sections of a space whose leaves may be distributions, in the order in which they are drawn."""
 
 NodeType: TypeAlias = type[Node]
+
+_FREE: Any = Scalar | list[Scalar]
+"""What may stand under a free name."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Key:
         default: the schema's default, None also when there is none.
         required: there is no default.
         per_lane: it may differ between trials that share a stack; otherwise it fixes the shape.
+        example: what may stand there, where the default is none.
     """
 
     name: str
@@ -61,6 +65,7 @@ class Key:
     required: bool
     per_lane: bool
     adapter: TypeAdapter[Any]
+    example: str = ""
 
     def check(self, value: Any) -> Any:
         """The value as the schema keeps it (``1`` as ``1.0`` for a float).
@@ -124,8 +129,22 @@ def labels(section: str, options: Sequence[Any]) -> list[str]:
 
 
 @cache
+def free(node: NodeType) -> str | None:
+    """The key of a member whose value is a mapping of anybody's names (``params`` of a custom model); None when it has none."""
+    return next((name for name, field in node.model_fields.items() if get_origin(field.annotation) is dict), None)
+
+
+def has(node: NodeType, name: str) -> bool:
+    """Whether a member has this leaf: ``width``; ``params.width`` whatever stands after the dot."""
+    above, dot, below = name.partition(".")
+    return bool(below) and above == free(node) if dot else name in node.model_fields
+
+
+@cache
 def key(node: NodeType, name: str) -> Key:
     """What the schema says about a leaf."""
+    if "." in name:
+        return _free_key(name)
     field = node.model_fields[name]
     adapter: TypeAdapter[Any] = TypeAdapter(
         cast("Any", Annotated)[field.annotation, field], config=ConfigDict(strict=True, allow_inf_nan=False)
@@ -142,6 +161,7 @@ def key(node: NodeType, name: str) -> Key:
         required=field.is_required(),
         per_lane=isinstance(extra, dict) and extra.get("per_lane") is True,
         adapter=adapter,
+        example=str((field.examples or [""])[0]),
     )
 
 
@@ -151,14 +171,34 @@ def leaf(path: str) -> tuple[Key, ...]:
     section, _, name = path.partition(".")
     if section not in SEARCHED:
         return ()
-    return tuple(key(node, name) for node in members(section).values() if name in node.model_fields)
+    return tuple(key(node, name) for node in members(section).values() if has(node, name))
 
 
 @cache
 def searched_paths() -> tuple[str, ...]:
-    """Dotted paths of all leaves that may be searched or named in ``when`` and ``forbid``."""
-    paths = (f"{section}.{name}" for section in SEARCHED for node in members(section).values() for name in node.model_fields)
+    """Dotted paths of all leaves that may be searched or named in ``when`` and ``forbid``, but for those with free names."""
+    paths = (
+        f"{section}.{name}"
+        for section in SEARCHED
+        for node in members(section).values()
+        for name in node.model_fields
+        if name != free(node)
+    )
     return tuple(dict.fromkeys(paths))
+
+
+def _free_key(name: str) -> Key:
+    return Key(
+        name=name,
+        allowed="a number, text, true, false, null, or a list of these",
+        kind="float",  # of which ranges of whole numbers are drawn, too
+        choices=(),
+        default=None,
+        required=False,
+        per_lane=False,
+        adapter=TypeAdapter(_FREE, config=ConfigDict(strict=True, allow_inf_nan=False)),
+        example="64",
+    )
 
 
 def show(value: Any) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import repeat
 
 import torch
 
-from sweeper.config.schema import Config
+from sweeper.config.schema import Config, Custom
 from sweeper.core import seeds
 from sweeper.data.dataset import Dataset, Part
 from sweeper.errors import InputError
@@ -19,10 +21,21 @@ CHUNK_ROWS = 2**16
 
 @dataclass(frozen=True)
 class Rows:
-    """Inputs ``[n, ...]`` (float32) and targets ``[n]`` (int64 classes or float32 values) on the device."""
+    """Inputs ``[n, ...]`` and targets on the device.
+
+    Attributes:
+        x: inputs: float32, or int64 token numbers ``[n, length]``.
+        y: targets: int64 classes ``[n]``, float32 values ``[n]``, or float32 0 and 1 ``[n, labels]``.
+        weight: float32 ``[n]``, what each row's training loss is multiplied by; None: 1.
+        other: targets of a second loss, for rows that are blends of two (mixup); None: there is none.
+        other_weight: float32 ``[n]``, what the second loss is multiplied by.
+    """
 
     x: torch.Tensor
     y: torch.Tensor
+    weight: torch.Tensor | None = None
+    other: torch.Tensor | None = None
+    other_weight: torch.Tensor | None = None
 
     @classmethod
     def of(cls, part: Part, device: torch.device) -> Rows:
@@ -33,9 +46,31 @@ class Rows:
     def __len__(self) -> int:
         return self.x.shape[0]
 
+    @classmethod
+    def joined(cls, parts: Sequence[Rows]) -> Rows:
+        """One after another; what one of them has, all have."""
+        weight, other, other_weight = (
+            torch.cat(found) if (found := [one for one in column if one is not None]) else None
+            for column in zip(*((one.weight, one.other, one.other_weight) for one in parts), strict=True)
+        )
+        return cls(torch.cat([one.x for one in parts]), torch.cat([one.y for one in parts]), weight, other, other_weight)
+
+    def weighted(self, *, mixed: bool) -> Rows:
+        """The same rows with weights written out, and second targets that count nothing if ``mixed``, where there were none."""
+        rows = self.scaled(1.0) if self.weight is None else self
+        if not mixed or rows.other is not None:
+            return rows
+        return replace(rows, other=rows.y, other_weight=torch.zeros(len(rows), device=rows.x.device))
+
+    def scaled(self, factor: float) -> Rows:
+        """The same rows with weights times a factor."""
+        weight = torch.full((len(self),), factor, device=self.x.device) if self.weight is None else self.weight * factor
+        return replace(self, weight=weight, other_weight=None if self.other_weight is None else self.other_weight * factor)
+
     def split(self, size: int) -> Iterator[Rows]:
         """Views of so many rows each; the last may be shorter."""
-        return map(Rows, torch.split(self.x, size), torch.split(self.y, size))
+        parts = (self.x, self.y, self.weight, self.other, self.other_weight)
+        return map(Rows, *(repeat(None) if part is None else torch.split(part, size) for part in parts))
 
 
 @dataclass(frozen=True)
@@ -49,40 +84,60 @@ class Resident:
     task: str
     target_scale: float
     device: torch.device
+    tokens: int = 0
 
     @classmethod
     def of(cls, data: Dataset, device: torch.device) -> Resident:
         """Copies the training and the validation part to the device; the test part stays where it is."""
-        return cls(
-            Rows.of(data.train, device), Rows.of(data.val, device), data.input_shape, data.outputs, data.task, data.target_scale, device
-        )
+        train, val = Rows.of(data.train, device), Rows.of(data.val, device)
+        return cls(train, val, data.input_shape, data.outputs, data.task, data.target_scale, device, data.tokens)
+
+    @cached_property
+    def class_weights(self) -> torch.Tensor:
+        """What makes every class count alike, float32 [classes]: ``n / (classes * n_c)`` for a class with ``n_c`` of ``n`` training rows.
+
+        Over the training part they are 1 in the mean, so the learning rate keeps its meaning.
+        """
+        counts = torch.bincount(self.train.y, minlength=self.outputs)
+        return len(self.train) / (self.outputs * counts.clamp(min=1).float())
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How one epoch is cut into steps: full batches, and a short last one of whatever is left.
+    """How one epoch is cut: into full batches and a short last one of whatever is left; and so many batches at a time into steps.
+
+    Where several batches make a step, the last step of an epoch takes those that are left.
 
     Attributes:
         rows: rows of the training part.
-        used: rows used per epoch; one less than ``rows`` where the last batch would be a single row that batch norm cannot take.
-        batch_size: rows per step.
+        used: rows used per epoch; one less than ``rows`` where the last batch would be a single row and the model has batch norm, which
+            cannot take it, or is a custom one, which may have.
+        batch_size: rows that go through the model at a time.
         steps: optimizer steps per epoch.
+        accumulate: batches per optimizer step.
     """
 
     rows: int
     used: int
     batch_size: int
     steps: int
+    accumulate: int = 1
+
+    @property
+    def step_rows(self) -> int:
+        """Rows per optimizer step: the effective batch."""
+        return self.batch_size * self.accumulate
 
     @classmethod
     def of(cls, config: Config, rows: int) -> Plan:
         """The plan of this config for a training part of so many rows.
 
         Raises:
-            InputError: the batch is larger than the training part, or a single row under batch norm.
+            InputError: the batch is larger than the training part, or a single row under batch norm; or a step takes more batches than
+                there are.
         """
         size = config.training.batch_size
-        batch_norm = config.model.norm == "batch"
+        batch_norm = getattr(config.model, "norm", "none") == "batch"
         if size > rows:
             raise InputError.of(
                 "config",
@@ -99,8 +154,19 @@ class Plan:
                 "2 or more",
                 "or set another model.norm",
             )
-        used = rows - 1 if batch_norm and rows % size == 1 else rows
-        return cls(rows, used, size, -(-used // size))
+        # Nobody knows what a custom model holds, and one row less per epoch harms nothing.
+        lone_row = size > 1 and rows % size == 1 and (batch_norm or isinstance(config.model, Custom))
+        used = rows - 1 if lone_row else rows
+        batches, accumulate = -(-used // size), config.training.accumulate
+        if accumulate > batches:
+            raise InputError.of(
+                "config",
+                "training.accumulate",
+                f"{accumulate}, but an epoch has {batches} batches of {size} rows",
+                f"1 to {batches}",
+                f"set training.accumulate: {batches} for full-batch training",
+            )
+        return cls(rows, used, size, -(-batches // accumulate), accumulate)
 
 
 def order_of(plan: Plan, seed: int, epoch: int) -> torch.Tensor:
@@ -109,12 +175,12 @@ def order_of(plan: Plan, seed: int, epoch: int) -> torch.Tensor:
 
 
 def in_order(part: Rows, plan: Plan, seed: int, epoch: int) -> Iterator[Rows]:
-    """The training part in the order of this trial and epoch, in chunks of whole batches.
+    """The training part in the order of this trial and epoch, in chunks of whole steps.
 
     Gathering a chunk at once makes every batch a view: no gather, no copy per step.
     """
     order = order_of(plan, seed, epoch).to(part.x.device)
     row_bytes = max(1, part.x.shape[1:].numel() * part.x.element_size())
-    batches = max(1, min(CHUNK_ROWS, CHUNK_BYTES // row_bytes) // plan.batch_size)
-    for piece in torch.split(order, batches * plan.batch_size):
+    steps = max(1, min(CHUNK_ROWS, CHUNK_BYTES // row_bytes) // plan.step_rows)
+    for piece in torch.split(order, steps * plan.step_rows):
         yield Rows(part.x.index_select(0, piece), part.y.index_select(0, piece))

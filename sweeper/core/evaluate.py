@@ -13,33 +13,86 @@ CHUNK_BYTES = 4 * 2**20
 """Inputs that go through the model at once in evaluation."""
 
 
+def training_loss(outputs: torch.Tensor, rows: Rows, task: str, label_smoothing: float) -> torch.Tensor:
+    """The loss whose gradient is taken: ``task_loss``, or the mean of the rows' losses times their weights where they have any."""
+    if rows.weight is None:
+        return task_loss(outputs, rows.y, task, label_smoothing)
+    smoothing = torch.full((1,), label_smoothing, device=outputs.device)
+    others = [one if one is None else one.unsqueeze(0) for one in (rows.weight, rows.other, rows.other_weight)]
+    return lane_training_losses(outputs.unsqueeze(0), rows.y.unsqueeze(0), task, smoothing, *others).squeeze(0)
+
+
+def lane_training_losses(
+    outputs: torch.Tensor,
+    y: torch.Tensor,
+    task: str,
+    label_smoothing: torch.Tensor,
+    weight: torch.Tensor | None,
+    other: torch.Tensor | None,
+    other_weight: torch.Tensor | None,
+) -> torch.Tensor:
+    """``training_loss`` of K models at once; see ``lane_losses`` and ``Rows``."""
+    losses = lane_losses(outputs, y, task, label_smoothing, weight)
+    if other is not None:
+        losses = losses + lane_losses(outputs, other, task, label_smoothing, other_weight)
+    return losses
+
+
 def task_loss(outputs: torch.Tensor, y: torch.Tensor, task: str, label_smoothing: float = 0.0) -> torch.Tensor:
-    """The mean loss of a batch in fp32: cross-entropy of ``outputs`` [n, classes], or squared error of ``outputs`` [n, 1]."""
+    """The mean loss of a batch in fp32.
+
+    Cross-entropy of ``outputs`` [n, classes], binary cross-entropy of logits [n, labels] (the mean over labels and rows), or squared error
+    of ``outputs`` [n, 1].
+    """
+    if task == "multilabel":
+        return functional.binary_cross_entropy_with_logits(outputs.float(), y)
     if task == "classification":
         # Classes before rows: over a short last axis torch's CPU softmax takes twenty times as long.
         return functional.cross_entropy(outputs.float().t().unsqueeze(0), y.unsqueeze(0), label_smoothing=label_smoothing)
     return functional.mse_loss(outputs.float().squeeze(1), y)
 
 
-def lane_losses(outputs: torch.Tensor, y: torch.Tensor, task: str, label_smoothing: torch.Tensor | None = None) -> torch.Tensor:
+def lane_losses(
+    outputs: torch.Tensor, y: torch.Tensor, task: str, label_smoothing: torch.Tensor | None = None, weight: torch.Tensor | None = None
+) -> torch.Tensor:
     """``task_loss`` of K models at once.
 
     Args:
-        outputs: [K, n, classes] or [K, n, 1].
-        y: [K, n].
-        task: ``classification`` or ``regression``.
-        label_smoothing: [K]; None: none.
+        outputs: [K, n, classes], [K, n, labels] or [K, n, 1].
+        y: [K, n], or [K, n, labels].
+        task: ``classification``, ``multilabel`` or ``regression``.
+        label_smoothing: [K], of classification; None: none.
+        weight: [K, n], what each row's loss is multiplied by before the mean over the rows; None: 1.
 
     Returns:
         [K], fp32.
     """
+    if task == "multilabel":
+        losses = functional.binary_cross_entropy_with_logits(outputs.float(), y, reduction="none")
+        return _weighted(losses.mean(-1), weight).mean(-1)
     if task != "classification":
-        return (outputs.float().squeeze(-1) - y).square().mean(-1)
+        return _weighted((outputs.float().squeeze(-1) - y).square(), weight).mean(-1)
     logs = functional.log_softmax(outputs.float().transpose(1, 2), 1)  # classes before rows: see task_loss
-    plain = -logs.gather(1, y.unsqueeze(1)).squeeze(1).mean(-1)
+    plain = -_weighted(logs.gather(1, y.unsqueeze(1)).squeeze(1), weight).mean(-1)
     if label_smoothing is None:
         return plain
-    return (1.0 - label_smoothing) * plain - label_smoothing * logs.mean((-1, -2))
+    spread = _weighted(logs, None if weight is None else weight.unsqueeze(1))
+    return (1.0 - label_smoothing) * plain - label_smoothing * spread.mean((-1, -2))
+
+
+def _weighted(losses: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
+    return losses if weight is None else losses * weight
+
+
+def hits(outputs: torch.Tensor, y: torch.Tensor, task: str) -> torch.Tensor:
+    """How many rows are right: those whose class has the largest of ``outputs`` [..., n, classes]; of rows with labels, the share that is.
+
+    Returns:
+        [...], float64. Whole numbers are summed, so that it does not matter in which order.
+    """
+    if task == "classification":
+        return (outputs.argmax(-1) == y).sum(-1).double()
+    return ((outputs > 0) == (y > 0)).sum((-1, -2)).double() / y.shape[-1]
 
 
 @torch.inference_mode()
@@ -57,19 +110,24 @@ def scores(outputs: torch.Tensor, y: torch.Tensor, task: str, *, target_scale: f
     """Loss and scores of K models' outputs for the same rows, as float64 [K] on the device.
 
     Args:
-        outputs: [K, n, classes] logits or [K, n, 1] standardised values.
-        y: [n] classes or standardised values.
-        task: ``classification`` or ``regression``.
+        outputs: [K, n, classes] or [K, n, labels] logits, or [K, n, 1] standardised values.
+        y: [n] classes or standardised values, or [n, labels] of 0 and 1.
+        task: ``classification``, ``multilabel`` or ``regression``.
         target_scale: brings absolute errors back to the target's own units.
-        auroc: whether to compute the area under the ROC curve, which sorts every class's scores.
+        auroc: whether to compute the area under the ROC curve, which sorts the scores of every class or label.
     """
-    found = {"loss": lane_losses(outputs, y.expand(len(outputs), -1), task).double()}
+    found = {"loss": lane_losses(outputs, y.expand(len(outputs), *y.shape), task).double()}
     if task == "classification":
         classes = outputs.argmax(-1)
         found["accuracy"] = metrics.accuracy(classes, y)
         found["f1_macro"] = metrics.f1_macro(classes, y, outputs.shape[-1])
         if auroc:
             found["auroc"] = metrics.auroc(outputs, y)
+    elif task == "multilabel":
+        found["accuracy"] = hits(outputs, y, task) / len(y)
+        found["f1_macro"] = metrics.f1_labels(outputs > 0, y)
+        if auroc:
+            found["auroc"] = metrics.auroc_labels(outputs, y)
     else:
         values = outputs.squeeze(-1)
         found["mae"] = metrics.mae(values, y) * target_scale

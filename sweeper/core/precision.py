@@ -53,13 +53,16 @@ class Precision:
         """Accumulates the gradients of a scalar fp32 loss, scaled when the precision needs it."""
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
-    def clip(self, optimizer: optim.Optimizer, gradient: torch.Tensor, largest: float | None) -> torch.Tensor:
-        """Unscales the gradient of all parameters, clips its norm and returns the norm before clipping.
+    def clip(
+        self, optimizer: optim.Optimizer, gradient: torch.Tensor, largest: float | None, largest_value: float | None = None
+    ) -> torch.Tensor:
+        """Unscales the gradient of all parameters, clips it and returns its norm before clipping.
 
         Args:
             optimizer: which steps next.
             gradient: ``[n]``; changed in place.
-            largest: norm; None: no clipping.
+            largest: norm, which keeps the direction (Pascanu et al., 2013); None: no clipping by norm.
+            largest_value: absolute value of each element, which does not; None: no clipping by value.
 
         A norm that is not finite marks a step that ``step`` will skip when the precision is scaled; it comes back as NaN then.
         """
@@ -67,6 +70,8 @@ class Precision:
         norm: torch.Tensor = torch.linalg.vector_norm(gradient)
         if largest is not None:
             gradient *= (largest / (norm + 1e-6)).clamp(max=1.0)
+        if largest_value is not None:
+            gradient.clamp_(-largest_value, largest_value)
         if self.scaled:
             overflow = ~torch.isfinite(norm)
             self.skipped += overflow

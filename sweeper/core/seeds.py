@@ -16,6 +16,7 @@ class Stream(IntEnum):
     INIT = 0
     ORDER = 1
     NOISE = 2
+    AUGMENT = 3
 
 
 def key(seed: int, stream: Stream, epoch: int = 0) -> int:

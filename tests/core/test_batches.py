@@ -15,9 +15,9 @@ from sweeper.core.batches import Plan, Rows, in_order
 from sweeper.errors import InputError
 
 
-def config(batch_size: int, norm: str = "none") -> Config:
-    """A config with this batch size and norm."""
-    return Config(name="test", model=Mlp(norm=norm), training=Training(batch_size=batch_size))
+def config(batch_size: int, norm: str = "none", accumulate: int = 1) -> Config:
+    """A config with this batch size, norm and number of batches per step."""
+    return Config(name="test", model=Mlp(norm=norm), training=Training(batch_size=batch_size, accumulate=accumulate))
 
 
 @settings(max_examples=50, deadline=None)
@@ -53,6 +53,26 @@ def test_batch_norm_refuses_batches_of_one() -> None:
     with pytest.raises(InputError, match=r"training\.batch_size  1 with model\.norm: batch"):
         Plan.of(config(1, "batch"), 63)
     assert Plan.of(config(1), 63).steps == 63
+
+
+def test_steps_are_counted_in_optimizer_steps() -> None:
+    """65 rows in batches of 8, four to a step: nine batches make three steps, the last of one row (which batch norm leaves out)."""
+    assert Plan.of(config(8, accumulate=4), 65) == Plan(rows=65, used=65, batch_size=8, steps=3, accumulate=4)
+    assert Plan.of(config(8, "batch", accumulate=4), 65) == Plan(rows=65, used=64, batch_size=8, steps=2, accumulate=4)
+
+
+def test_more_batches_per_step_than_an_epoch_has_are_refused() -> None:
+    """The sentence names the key and both numbers; as many as there are is full-batch training."""
+    with pytest.raises(InputError, match=r"training\.accumulate  9, but an epoch has 8 batches of 8 rows  allowed: 1 to 8"):
+        Plan.of(config(8, accumulate=9), 63)
+    assert Plan.of(config(8, accumulate=8), 63).steps == 1
+
+
+def test_chunks_end_between_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where several batches make a step, a chunk holds whole steps."""
+    monkeypatch.setattr(batches, "CHUNK_ROWS", 11)
+    plan, part = Plan.of(config(2, accumulate=2), 50), Rows(torch.randn(50, 3), torch.arange(50))
+    assert [len(piece) for piece in in_order(part, plan, 7, 2)] == [8] * 6 + [2]
 
 
 def test_chunks_do_not_change_the_order(monkeypatch: pytest.MonkeyPatch) -> None:

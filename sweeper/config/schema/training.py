@@ -15,7 +15,10 @@ class Training(Node):
     epochs: int = Field(30, ge=1, le=1_000_000, description="at most this many passes over the training part; the schedule's horizon")
     batch_size: int = Field(64, ge=1, le=1_000_000)
     accumulate: int = Field(
-        1, ge=1, le=1_000_000, description="batches per optimizer step, whose gradient is the mean over all their rows (gradient accumulation)"
+        1,
+        ge=1,
+        le=1_000_000,
+        description="batches per optimizer step, whose gradient is the mean over all their rows (gradient accumulation)",
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field("auto", description="auto picks by hardware and says why")
     engine: Literal["auto", "plain", "stacked"] = Field(

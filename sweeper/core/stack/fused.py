@@ -10,7 +10,7 @@ import torch
 
 from sweeper.config.files import config_from_tree
 from sweeper.config.schema import Config
-from sweeper.core import init, models, monitor, optim, schedule, seeds
+from sweeper.core import init, models, monitor, optim, schedule
 from sweeper.core.augment import Augmentation
 from sweeper.core.batches import Plan, Resident
 from sweeper.core.evaluate import CHUNK_BYTES, hits, lane_losses, lane_training_losses, scores
@@ -140,7 +140,9 @@ class FusedStack:
             moment[row].zero_()
         self._optimizer.steps[row] = 0
         rates = self._rates or schedule.build(config.schedule, config.training.epochs, self._plan.steps)
-        self._lanes[slot] = lane = FusedLane(trial, config, self._slabs, self._optimizer, row, rates, self._plan.steps, Augmentation(config, self._data))
+        self._lanes[slot] = lane = FusedLane(
+            trial, config, self._slabs, self._optimizer, row, rates, self._plan.steps, Augmentation(config, self._data)
+        )
         return lane
 
     def _resize(self, lanes: int) -> None:
@@ -251,10 +253,11 @@ class FusedStack:
         weight: torch.Tensor | None,
         other: torch.Tensor | None,
         other_weight: torch.Tensor | None,
-        *masks: torch.Tensor,
+        *masks: torch.Tensor | None,
     ) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, ...]]:
         leaves = self._slabs.leaves
-        outputs = self._fit.forward(x, Pass(leaves, self._slabs.buffers, masks, y.shape[1], training=True))
+        dropped = [mask for mask in masks if mask is not None]
+        outputs = self._fit.forward(x, Pass(leaves, self._slabs.buffers, dropped, y.shape[1], training=True))
         losses = lane_training_losses(outputs, y, self._data.task, self._smoothing, weight, other, other_weight)
         # The sum, not the mean: a lane's gradient is that of its own loss.
         return outputs.detach(), losses.detach(), torch.autograd.grad(losses.sum(), list(leaves.values()))

@@ -17,12 +17,12 @@ WARM_UP = 3
 @dataclass(frozen=True)
 class _Recording:
     graph: torch.cuda.CUDAGraph
-    inputs: Tensors
+    inputs: tuple[torch.Tensor | None, ...]
     outputs: Tensors
 
 
 class Replayed:
-    """A function of CUDA tensors that is recorded once per combination of shapes and replayed from then on.
+    """A function of CUDA tensors (or None) that is recorded once per combination of shapes and replayed from then on.
 
     The function must not wait for the device, and must read whatever changes from call to call from its arguments or from tensors
     that are changed in place.
@@ -35,21 +35,22 @@ class Replayed:
     def __init__(self, function: Callable[..., Tensors], state: Sequence[torch.Tensor]) -> None:
         self._function = function
         self._state = state
-        self._recordings: dict[tuple[torch.Size, ...], _Recording] = {}
+        self._recordings: dict[tuple[torch.Size | None, ...], _Recording] = {}
 
-    def __call__(self, *inputs: torch.Tensor) -> Tensors:
+    def __call__(self, *inputs: torch.Tensor | None) -> Tensors:
         """What the function would return, in tensors of the caller's own."""
-        shapes = tuple(tensor.shape for tensor in inputs)
+        shapes = tuple(None if tensor is None else tensor.shape for tensor in inputs)
         if shapes not in self._recordings:
             self._recordings[shapes] = self._record(inputs)
         recording = self._recordings[shapes]
         for static, tensor in zip(recording.inputs, inputs, strict=True):
-            static.copy_(tensor)
+            if static is not None and tensor is not None:
+                static.copy_(tensor)
         recording.graph.replay()
         return tuple(output.clone() for output in recording.outputs)
 
-    def _record(self, inputs: Tensors) -> _Recording:
-        static = tuple(tensor.clone() for tensor in inputs)
+    def _record(self, inputs: tuple[torch.Tensor | None, ...]) -> _Recording:
+        static = tuple(None if tensor is None else tensor.clone() for tensor in inputs)
         before = [tensor.detach().clone() for tensor in self._state]
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())

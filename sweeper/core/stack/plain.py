@@ -121,7 +121,8 @@ class PlainLane:
 
         Returns:
             Scalars on the device: ``train_loss`` (plain and sample-weighted like ``val_loss``, but in training mode and while the weights
-            move; of rows blended by mixup or CutMix against the target of the larger share), ``train_accuracy`` except for regression, ``grad_norm`` (mean over the steps, before clipping) and ``lr`` (the last step's).
+            move; rows blended by mixup or CutMix count by the target of the larger share), ``train_accuracy`` except for regression,
+            ``grad_norm`` (mean over the steps, before clipping) and ``lr`` (the last step's).
         """
         self._begin_epoch()
         loss = torch.zeros((), dtype=torch.float64, device=self._data.device)

@@ -27,6 +27,7 @@ class Slabs:
         gradient: float32 [K, n].
         decayed: length of the part that is decayed.
         leaves: by parameter name a view [K, *shape] of ``values`` that autograd differentiates by.
+        gradients: by parameter name a view [K, *shape] of ``gradient``.
         buffers: by buffer name [K, *shape].
     """
 
@@ -37,12 +38,12 @@ class Slabs:
         self.gradient = torch.zeros_like(self.values)
         self.decayed = sum(room[name] for name, parameter in parameters if parameter.ndim > 1)
         self.leaves: dict[str, torch.Tensor] = {}
-        self._gradients: list[torch.Tensor] = []
+        self.gradients: dict[str, torch.Tensor] = {}
         begin = 0
         for name, parameter in parameters:
             part = slice(begin, begin + parameter.numel())
             self.leaves[name] = self.values[:, part].view(lanes, *parameter.shape).requires_grad_()
-            self._gradients.append(self.gradient[:, part].view(lanes, *parameter.shape))
+            self.gradients[name] = self.gradient[:, part].view(lanes, *parameter.shape)
             begin += room[name]
         self.buffers = {name: buffer.to(device).repeat(lanes, *[1] * buffer.ndim) for name, buffer in template.named_buffers()}
         self._names = list(template.state_dict())
@@ -52,7 +53,11 @@ class Slabs:
 
     def take_gradients(self, gradients: tuple[torch.Tensor, ...]) -> None:
         """Brings gradients in the order of ``leaves`` into ``gradient``."""
-        torch._foreach_copy_(self._gradients, gradients)
+        torch._foreach_copy_(list(self.gradients.values()), gradients)
+
+    def add_gradients(self, gradients: tuple[torch.Tensor, ...]) -> None:
+        """Adds gradients in the order of ``leaves`` to ``gradient``."""
+        torch._foreach_add_(list(self.gradients.values()), gradients)
 
     @torch.no_grad()
     def load(self, row: int, state: Mapping[str, torch.Tensor]) -> None:

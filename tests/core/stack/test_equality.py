@@ -85,6 +85,7 @@ MULTILABEL: dict[str, Any] = {"task": "multilabel", "search": {"metric": "val_au
 
 TECHNIQUES = {
     "adamw": tried(),
+    "no-monitor": tried(training={"monitor": False}),
     "betas": tried(optimizer={"beta1": [0.9, 0.5, 0.0], "beta2": [0.999, 0.9], "eps": [1e-8, 1e-3, 1e-6]}),
     "sgd": tried(optimizer=SGD),
     "momentum": tried(optimizer={**SGD, "momentum": [0.9, 0.0, 0.5]}),
@@ -156,6 +157,14 @@ TECHNIQUES = {
     "cnn": tried(model=CNN),
     "cnn-plain-pooling": tried(model={**CNN, "norm": "none", "pooling": "avg", "activation": "silu"}, optimizer=SGD),
     "cnn-dropout": tried(model={**CNN, "dropout": [0.4, 0.0, 0.2]}, training={"clip_norm": [None, 0.1], "label_smoothing": [0.0, 0.1]}),
+    "cnn-residual": tried(
+        model={**CNN, "residual": True, "global_pooling": True, "conv_dropout": [0.0, 0.3], "dropout": [0.5, 0.0, 0.2]},
+        optimizer=SGD,
+        rows=64,
+    ),
+    "transformer": tried(
+        model={**TRANSFORMER, "dropout": [0.0, 0.3], "attention_dropout": [0.0, 0.0, 0.4], "pooling": "class"}, optimizer=SGD, rows=64
+    ),
     "cnn-bf16": tried(model=CNN, training=BF16, tolerance=5e-2),
     "cnn-bf16-no-norm": tried(model={**CNN, "norm": "none", "dropout": 0.2}, training=BF16, tolerance=5e-2),
 }
