@@ -53,7 +53,7 @@ class Lion(Node):
     """
 
     name: Literal["lion"] = "lion"
-    lr: float = per_lane(1e-4, gt=0, description="peak learning rate; search log 1e-5 to 3e-3")
+    lr: float = per_lane(1e-4, gt=0, description="peak learning rate; search log 3e-5 to 3e-3")
     weight_decay: float = per_lane(1e-1, ge=0, description="decoupled weight decay; search log 1e-3 to 1")
     beta1: float = per_lane(0.9, ge=0, lt=1, description="share of the momentum in the step; search 0.8 to 0.95")
     beta2: float = per_lane(0.99, ge=0, lt=1, description="decay of the momentum; search 0.95 to 0.999")
@@ -68,7 +68,7 @@ class Muon(Node):
     """
 
     name: Literal["muon"] = "muon"
-    lr: float = per_lane(2e-2, gt=0, description="peak learning rate of the hidden matrices; search log 2e-3 to 1e-1")
+    lr: float = per_lane(2e-2, gt=0, description="peak learning rate of the hidden matrices; search log 5e-3 to 1e-1")
     weight_decay: float = per_lane(1e-2, ge=0, description="decoupled weight decay of both parts; search log 1e-4 to 1e-1")
     momentum: float = per_lane(0.95, ge=0, lt=1, description="momentum of the hidden matrices; search 0.9 to 0.98")
     nesterov: bool = Field(True, description="Nesterov's variant of that momentum")

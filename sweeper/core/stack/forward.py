@@ -44,7 +44,7 @@ def fit(model: nn.Module, config: Config, data: Resident) -> Fit:
     if name == "fp16":
         raise UnstackableError("fp16 scales the loss of each model by itself")
     if not kernels.stackable(config.optimizer):
-        raise UnstackableError(f"{config.optimizer.name} takes the matrices of one model after another")
+        raise UnstackableError(f"{config.optimizer.name} works on one matrix at a time")
     if any(isinstance(module, nn.RNNBase) for module in model.modules()):
         raise UnstackableError("torch cannot map recurrent layers over models")
     met = drops(model, data.input_shape, data.tokens)

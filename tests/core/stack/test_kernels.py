@@ -177,4 +177,4 @@ def test_muon_is_trained_plain_and_says_why(digits: Dataset, make_trial: Any) ->
     """Also where the config asks for a stack."""
     trial = make_trial(optimizer={"name": "muon"}, training={"engine": "stacked"})
     choice = alone(trial, Resident.of(digits, CPU))
-    assert (choice.engine, choice.reason) == ("plain", "plain: muon takes the matrices of one model after another")
+    assert (choice.engine, choice.reason) == ("plain", "plain: muon works on one matrix at a time")
