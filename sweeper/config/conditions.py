@@ -86,7 +86,7 @@ class _Test:
         leaves = keys.leaf(self.name)
         if not leaves:
             hint = nearest.hint(self.name, keys.searched_paths()) or "write a dotted key such as model.depth"
-            self.problem(f'unknown key "{self.name}"', "a key of model, optimizer, schedule or training", hint)
+            self.problem(f'unknown key "{self.name}"', f"a key of {', '.join(keys.SEARCHED[:-1])} or {keys.SEARCHED[-1]}", hint)
             return None
         if isinstance(test, dict):
             return self._comparison(test, leaves)

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from sweeper.config import keys, nearest
+from sweeper.config.code import settle
 from sweeper.config.overrides import apply
 from sweeper.config.read import read
 from sweeper.config.schema import Config
@@ -56,6 +57,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         InputError: every problem of the file; also when it has distributions in it.
     """
     located = apply(load_file(Path(path)), overrides)
+    settle(located, Path(path).parent)
     plan = read(located)
     if plan.slots:
         names = ", ".join(dict.fromkeys(slot.leaf.path for slot in plan.slots))

@@ -10,6 +10,7 @@ from sweeper.config.conditions import OPERATORS
 from sweeper.config.schema import Config
 
 _SCALAR = {"type": ["boolean", "number", "string", "null"]}
+_FREE = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]}
 _CONDITION = {
     "description": "a value, a list of values, or comparisons such as {'>=': 3}",
     "anyOf": [
@@ -26,7 +27,7 @@ _CONDITION = {
 _CONDITIONS = {
     "type": "object",
     "description": "dotted keys and the values that they must have",
-    "propertyNames": {"enum": list(keys.searched_paths())},
+    "propertyNames": {"anyOf": [{"enum": list(keys.searched_paths())}, {"pattern": "^model\\.params\\."}]},
     "additionalProperties": {"$ref": "#/$defs/Condition"},
     "minProperties": 1,
 }
@@ -49,12 +50,16 @@ def space_json_schema() -> dict[str, Any]:
         for tag, member in keys.members(section).items():
             definition = defs[member.__name__]
             fixed = (family.tag,) if family else ("seed",)  # a trial's seed is drawn by the sweep
+            free = keys.free(member)
             definition["properties"] = {
-                name: leaf if name in fixed else _searchable(leaf, keys.key(member, name).kind)
+                name: leaf if name in (*fixed, free) else _searchable(leaf, keys.key(member, name).kind)
                 for name, leaf in definition["properties"].items()
             }
+            if free is not None:
+                named = {"propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}, "additionalProperties": _searchable(_FREE, "float")}
+                definition["properties"][free] |= named
             if family and tag != family.default:  # without a tag the default member is meant
-                definition["required"] = [family.tag]
+                definition["required"] = [family.tag, *definition.get("required", [])]
         properties[section] = _section(section)
     properties["forbid"]["items"] = {"$ref": "#/$defs/Conditions"}
     defs["Condition"], defs["Conditions"] = deepcopy(_CONDITION), deepcopy(_CONDITIONS)

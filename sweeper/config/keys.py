@@ -269,7 +269,7 @@ def _words(schema: dict[str, Any]) -> tuple[str, tuple[Scalar, ...]]:
         case {"type": "string", "pattern": _}:
             return "1 to 63 of a-z, 0-9, dot, underscore and dash, beginning with a letter or digit", ()
         case {"type": "array", "items": items}:
-            return f"a list, each item {_words(items)[0]}", ()
+            return f"a list{' of one or more' if schema.get('minItems') else ''}, each item {_words(items)[0]}", ()
         case {"type": "object"}:
             return "a mapping", ()
         case _:

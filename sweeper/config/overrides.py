@@ -67,9 +67,8 @@ def _places(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> list[tup
     there = tree.get(section)
     if isinstance(there, dict) and isinstance(there.get("choice"), list):
         return _choice_places(section, there["choice"], rest, value)
-    names = [name for node in keys.members(section).values() for name in node.model_fields]
-    if len(rest) > 1 or rest[0] not in names:
-        return _unknown(".".join(path), [f"{section}.{name}" for name in names])
+    if not any(keys.has(node, ".".join(rest)) for node in keys.members(section).values()):
+        return _unknown(".".join(path), [f"{section}.{name}" for node in keys.members(section).values() for name in node.model_fields])
     return [(path, value)]
 
 
@@ -97,12 +96,11 @@ def _choice_places(section: str, options: list[Any], rest: tuple[str, ...], valu
             return _Nowhere(found, ", ".join(named), nearest.hint(str(value), named))
         return [((section,), kept[0] if len(kept) == 1 else {"choice": kept})]
     nodes = [None if tag is None else members.get(tag) for tag in tags]
-    label, name = rest[:-1], rest[-1]
-    places: list[tuple[KeyPath, Any]] = [
-        ((section, "choice", index, name), value)
-        for index, (node, own) in enumerate(zip(nodes, keys.labels(section, options), strict=True))
-        if node is not None and name in node.model_fields and label in ((), (own,))
-    ]
+    places: list[tuple[KeyPath, Any]] = []
+    for index, (node, own) in enumerate(zip(nodes, keys.labels(section, options), strict=True)):
+        name = rest[1:] if rest[0] == own and len(rest) > 1 else rest
+        if node is not None and keys.has(node, ".".join(name)):
+            places.append(((section, "choice", index, *name), value))
     known = [f"{section}.{name}" for node in nodes if node is not None for name in node.model_fields]
     return places or _unknown(".".join((section, *rest)), known)
 

@@ -116,7 +116,8 @@ def _range(located: Located, path: KeyPath, kind: str, tree: Mapping[str, Any], 
     bounds = tree[kind]
     if leaf.kind == "other":
         several = [value for value in leaf.choices if value is not None]
-        hint = f"write {leaf.name}: {{choice: {keys.show(several or [True, False])}}}"
+        options = several or ([True, False] if leaf.accepts(True) else [])
+        hint = f"write {leaf.name}: {{choice: {keys.show(options)}}}" if options else f"write {leaf.name}: {example(leaf)}"
         located.problem(path, f"a range, but {leaf.name} is not a number", leaf.allowed, hint, at=at)
         return None
     if not isinstance(bounds, list) or len(bounds) != 2:

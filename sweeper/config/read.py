@@ -163,14 +163,16 @@ class _Reader:
             self.located.problem(path, found, "a mapping of names to values", f"write {path[-1]}: {{width: {{int: [16, 128]}}}}")
             return {}
         for name in [name for name in tree if not name.isidentifier()]:
-            self.located.problem((*path, name), f'"{name}" cannot be passed by name', "a Python name", "write letters, digits and underscores")
+            self.located.problem(
+                (*path, name), f'"{name}" cannot be passed by name', "a Python name", "write letters, digits and underscores"
+            )
         return {name: value for name, value in tree.items() if name.isidentifier()}
 
     def _unknown_member(self, path: KeyPath, section: str, family: keys.Family, written: Any) -> None:
         names = ", ".join(family.members)
         at = (*path, family.tag)
         if isinstance(written, dict):
-            trees = ", ".join(f"{{{family.tag}: {name}, ...}}" for name in family.members)
+            trees = ", ".join(f"{{{family.tag}: {name}, ...}}" for name in list(family.members)[:2])
             self.located.problem(
                 at,
                 f"{family.tag} cannot be searched by itself: each {section} has its own keys",

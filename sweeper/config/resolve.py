@@ -63,7 +63,9 @@ class Draw:
             return False
         if all(self._holds(condition) for condition in slot.when):
             return True
-        if slot.key:
+        if "." in slot.key:  # a free name has no default here: it is left out
+            self.sections[slot.section].pop(slot.key, None)
+        elif slot.key:
             self.sections[slot.section][slot.key] = slot.fallback
         else:
             self.sections[slot.section] = dict(self._plan.sections[slot.section].fallback)
@@ -136,7 +138,7 @@ def resolve(plan: Plan, suggest: Suggest, seed: int | None) -> Resolved:
 
 
 def shape(config: Config) -> str:
-    """Short signature of every leaf of model, optimizer, schedule and training that is not per lane."""
+    """Short signature of every leaf of the searched sections that is not per lane."""
     fixed: dict[str, Any] = {}
     for section in keys.SEARCHED:
         node: Node = getattr(config, section)

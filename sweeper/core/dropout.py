@@ -59,17 +59,24 @@ class Dropout(nn.Module):
 
     Args:
         p: probability, 0 to below 1.
+        of: the key of the config's ``model`` that ``p`` is the value of.
 
     Attributes:
         noise: where the mask's bits come from; None: torch's default generator.
         mask: of the next input, already scaled, where somebody else draws it.
     """
 
-    def __init__(self, p: float) -> None:
+    def __init__(self, p: float, of: str = "dropout") -> None:
         super().__init__()
         self.p = p
+        self.of = of
         self.noise: Noise | None = None
         self.mask: torch.Tensor | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether anything would be dropped now."""
+        return self.training and (self.mask is not None or self.p > 0)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Maps any shape to the same shape."""

@@ -5,25 +5,36 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from sweeper.config.schema import Cnn, Mlp, Model
+from sweeper.config.schema import Cnn, Custom, Mlp, Model, Rnn, Transformer
 from sweeper.core.models.cnn import CnnNet
+from sweeper.core.models.custom import custom
 from sweeper.core.models.mlp import MlpNet
+from sweeper.core.models.rnn import RnnNet
+from sweeper.core.models.transformer import TransformerNet
 
 
-def build(config: Model, input_shape: tuple[int, ...], outputs: int) -> nn.Module:
+def build(config: Model, input_shape: tuple[int, ...], outputs: int, tokens: int = 0) -> nn.Module:
     """The network of this config; its weights are torch's until ``sweeper.core.init`` draws them.
 
     Args:
         config: the config's ``model`` part.
-        input_shape: shape of one row, without the batch.
-        outputs: classes, or 1 for regression.
+        input_shape: shape of one row, without the batch: ``(features,)``, ``(channels, height, width)``, ``(time, features)``, or
+            ``(length,)`` of tokens.
+        outputs: classes or labels, or 1 for regression.
+        tokens: above 0, rows are int64 token ids below it, of which 0 is padding; at 0, rows are float32.
 
     Raises:
-        InputError: the family cannot take rows of this shape.
+        InputError: the family cannot take rows of this shape, or a custom model cannot be built.
     """
     with torch.random.fork_rng([]):  # the weights torch draws here are replaced, so nobody's random numbers are used up for them
         match config:
             case Mlp():
-                return MlpNet(config, input_shape, outputs)
+                return MlpNet(config, input_shape, outputs, tokens)
             case Cnn():
-                return CnnNet(config, input_shape, outputs)
+                return CnnNet(config, input_shape, outputs, tokens)
+            case Rnn():
+                return RnnNet(config, input_shape, outputs, tokens)
+            case Transformer():
+                return TransformerNet(config, input_shape, outputs, tokens)
+            case Custom():
+                return custom(config, input_shape, outputs, tokens)

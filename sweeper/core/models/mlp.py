@@ -10,30 +10,36 @@ from torch import nn
 
 from sweeper.config.schema import Mlp
 from sweeper.core.dropout import Dropout
-from sweeper.core.models.parts import activation
+from sweeper.core.models.parts import activation, refused
 
 
 class MlpNet(nn.Module):
-    """``depth`` blocks of Linear, norm, activation and dropout, then a linear output; any input is flattened.
+    """Blocks of Linear, norm, activation and dropout, then a linear output; any input of numbers is flattened.
 
     Args:
-        config: width, depth, activation, norm and dropout.
+        config: width and depth, or widths; activation, norm and dropout.
         input_shape: shape of one row, without the batch.
         outputs: numbers per row that come out.
+        tokens: how many tokens there are; 0: rows are numbers.
+
+    Raises:
+        InputError: rows are tokens, whose numbers mean nothing.
     """
 
-    def __init__(self, config: Mlp, input_shape: tuple[int, ...], outputs: int) -> None:
+    def __init__(self, config: Mlp, input_shape: tuple[int, ...], outputs: int, tokens: int = 0) -> None:
         super().__init__()
+        if tokens:
+            raise refused("mlp", "numbers", input_shape, tokens, "rnn, transformer", "write family: rnn")
         blocks: list[nn.Module] = [nn.Flatten()]
         incoming = math.prod(input_shape)
-        for _ in range(config.depth):
-            blocks.append(nn.Linear(incoming, config.width))
+        for width in config.widths or [config.width] * config.depth:
+            blocks.append(nn.Linear(incoming, width))
             if config.norm == "batch":
-                blocks.append(nn.BatchNorm1d(config.width))
+                blocks.append(nn.BatchNorm1d(width))
             elif config.norm == "layer":
-                blocks.append(nn.LayerNorm(config.width))
+                blocks.append(nn.LayerNorm(width))
             blocks += [activation(config.activation), Dropout(config.dropout)]
-            incoming = config.width
+            incoming = width
         self.hidden = nn.Sequential(*blocks)
         self.output = nn.Linear(incoming, outputs)
 

@@ -155,7 +155,7 @@ def _against(trial: Trial, data: Resident) -> str | None:
 def _fit(trial: Trial, data: Resident) -> Fit | str:
     """What the shape's stack is made of, or why there is none."""
     config = config_from_tree(trial.config)
-    model = models.build(config.model, data.input_shape, data.outputs)
+    model = models.build(config.model, data.input_shape, data.outputs, data.tokens)
     try:
         return fit(model, config, data)
     except UnstackableError as error:
@@ -182,13 +182,13 @@ def _work(trial: Trial, data: Resident) -> float:
 
 def _size(trial: Trial, data: Resident) -> int:
     """The binary order of a step's work per layer; shapes in which that is equal gain from the same number of lanes."""
-    model = models.build(config_from_tree(trial.config).model, data.input_shape, data.outputs)
+    model = models.build(config_from_tree(trial.config).model, data.input_shape, data.outputs, data.tokens)
     layers = sum(parameter.dim() > 1 for parameter in model.parameters())
     return round(math.log2(_work(trial, data) / layers))
 
 
 def _parameters(trial: Trial, data: Resident) -> int:
-    model = models.build(config_from_tree(trial.config).model, data.input_shape, data.outputs)
+    model = models.build(config_from_tree(trial.config).model, data.input_shape, data.outputs, data.tokens)
     return sum(parameter.numel() for parameter in model.parameters())
 
 

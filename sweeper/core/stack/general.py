@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import zip_longest
 
 import torch
 from torch import nn
 from torch.func import functional_call, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sweeper.core.dropout import dropouts
+from sweeper.core.monitor import tapped
 from sweeper.core.stack.masks import Drop
 from sweeper.core.stack.sequence import Pass, Tensors
 
@@ -49,11 +52,37 @@ class GeneralForward:
         """See ``sweeper.core.stack.sequence.Forward``."""
         self._model.train(this.training)
         leaves = {name: leaf if name in self._exact else leaf.to(self._dtype) for name, leaf in this.leaves.items()}
-        out: torch.Tensor = vmap(self._one)(leaves, dict(this.buffers), x.to(self._dtype), list(this.masks))
+        with _attention(x.device):
+            out: torch.Tensor = vmap(self._one)(leaves, dict(this.buffers), self._cast(x), list(this.masks))
         return out
+
+    def activations(self, x: torch.Tensor, this: Pass) -> list[torch.Tensor]:
+        """See ``sweeper.core.stack.sequence.Forward``."""
+        with tapped(self._model) as found:
+
+            def one(leaves: Tensors, buffers: Tensors, rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+                found.clear()
+                # The model's own output goes along: a model without activations would leave nothing to map.
+                return self._one(leaves, buffers, rows, []), *found
+
+            self._model.train(this.training)
+            leaves = {name: leaf if name in self._exact else leaf.to(self._dtype) for name, leaf in this.leaves.items()}
+            with _attention(x.device):
+                mapped: tuple[torch.Tensor, ...] = vmap(one)(leaves, dict(this.buffers), self._cast(x))
+        return list(mapped[1:])
+
+    def _cast(self, x: torch.Tensor) -> torch.Tensor:
+        """Numbers in the stack's precision; tokens as they are."""
+        return x.to(self._dtype) if x.is_floating_point() else x
 
     def _one(self, leaves: Tensors, buffers: Tensors, x: torch.Tensor, masks: Sequence[torch.Tensor]) -> torch.Tensor:
         for dropout, mask in zip_longest(self._dropouts, masks):
             dropout.mask = None if mask is None else mask.to(x.dtype)
         out: torch.Tensor = functional_call(self._model, (dict(leaves), dict(buffers)), (x,))
         return out
+
+
+def _attention(device: torch.device) -> AbstractContextManager[None]:
+    """Attention as plain products on a CPU: of torch's fused kernel for it, vmap would take one lane after another."""
+    found: AbstractContextManager[None] = sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext()
+    return found

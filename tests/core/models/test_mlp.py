@@ -9,6 +9,7 @@ from torch import nn
 from sweeper.config.schema import Mlp
 from sweeper.core import models
 from sweeper.core.dropout import Dropout
+from sweeper.errors import InputError
 
 
 @pytest.mark.parametrize("norm", ["none", "batch", "layer"])
@@ -18,6 +19,22 @@ def test_blocks_are_linear_norm_activation_dropout(norm: str) -> None:
     kinds = [type(module) for module in net.modules() if not list(module.children())]
     middle = {"none": [], "batch": [nn.BatchNorm1d], "layer": [nn.LayerNorm]}[norm]
     assert kinds == [nn.Flatten, *([nn.Linear, *middle, nn.Tanh, Dropout] * 2), nn.Linear]
+
+
+def test_widths_take_the_place_of_width_and_depth() -> None:
+    """One hidden layer per entry; equal entries are width and depth."""
+    net = models.build(Mlp(width=99, depth=9, widths=[7, 5, 3]), (4,), 2)
+    assert [(m.in_features, m.out_features) for m in net.modules() if isinstance(m, nn.Linear)] == [(4, 7), (7, 5), (5, 3), (3, 2)]
+    same = models.build(Mlp(width=6, depth=2), (4,), 2).state_dict(), models.build(Mlp(widths=[6, 6]), (4,), 2).state_dict()
+    assert [tensor.shape for tensor in same[0].values()] == [tensor.shape for tensor in same[1].values()]
+
+
+def test_tokens_are_refused_with_families_that_take_them() -> None:
+    """Their numbers mean nothing to a linear layer."""
+    with pytest.raises(InputError) as caught:
+        models.build(Mlp(), (12,), 2, 100)
+    assert caught.value.problems[0].path == "model.family"
+    assert "12 tokens" in caught.value.problems[0].found
 
 
 def test_images_are_flattened() -> None:

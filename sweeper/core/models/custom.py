@@ -1,0 +1,56 @@
+"""A user's own network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from sweeper.config.schema import Custom
+from sweeper.errors import InputError
+from sweeper.usercode import call, load_attribute
+
+PATH, PARAMS = "model.path", "model.params"
+
+
+def custom(config: Custom, input_shape: tuple[int, ...], outputs: int, tokens: int = 0) -> nn.Module:
+    """What the function at ``config.path`` builds.
+
+    It is called with ``input_shape``, ``outputs`` and the params by name, and with ``tokens`` where rows are tokens. One pass of two rows
+    of zeros through the model checks its outputs.
+
+    Args:
+        config: path, params and folder.
+        input_shape: see ``models.build``.
+        outputs: see ``models.build``.
+        tokens: see ``models.build``.
+
+    Raises:
+        InputError: there is no such module or function; it refuses the params or fails; what it returns is no ``nn.Module``, fails on two
+            rows, or gives outputs of another shape than ``[2, outputs]``.
+    """
+    function = load_attribute(config.path, Path(config.folder or "."), key=PATH)
+    if not callable(function):
+        raise InputError.of("config", PATH, f"{config.path} is {type(function).__name__}", "a function or a class")
+    given = {"input_shape": input_shape, "outputs": outputs, **({"tokens": tokens} if tokens else {})}
+    if taken := sorted(given.keys() & config.params.keys()):
+        raise InputError.of("config", PARAMS, f"{', '.join(taken)} is given by the data", "other names", "delete it")
+    model = call(function, {**given, **config.params}, name=config.path, key=PARAMS)
+    if not isinstance(model, nn.Module):
+        raise InputError.of("config", PATH, f"{config.path} returned {type(model).__name__}", "an nn.Module", "return the model")
+    rows = torch.zeros(2, *input_shape, dtype=torch.int64 if tokens else torch.float32)
+    found = call(lambda: _outputs(model, rows), {}, name=f"the model of {config.path} on two rows of shape {list(input_shape)}", key=PATH)
+    shape = list(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
+    if shape != [2, outputs]:
+        allowed = f"[2, {outputs}], for outputs={outputs}"
+        raise InputError.of("config", PATH, f"{config.path} gives outputs of shape {shape} for two rows", allowed)
+    return model
+
+
+@torch.no_grad()
+def _outputs(model: nn.Module, rows: torch.Tensor) -> object:
+    """In evaluation mode, which takes single rows and changes no statistics; the model's mode is training afterwards."""
+    found: object = model.eval()(rows)
+    model.train()
+    return found
