@@ -52,6 +52,7 @@ class Metric(StrEnum):
         return over - value if self.direction is Direction.MINIMIZE else value - over
 
 
+# Of multilabel too: accuracy is the mean over the labels there, F1 and AUROC are per label.
 CLASSIFICATION_METRICS = (Metric.VAL_LOSS, Metric.VAL_ACCURACY, Metric.VAL_F1_MACRO, Metric.VAL_AUROC)
 REGRESSION_METRICS = (Metric.VAL_LOSS, Metric.VAL_MAE, Metric.VAL_RMSE, Metric.VAL_R2)
 

@@ -10,17 +10,40 @@ def accuracy(classes: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return (classes == y).double().mean(-1)
 
 
+def confusion(classes: torch.Tensor, y: torch.Tensor, outputs: int) -> torch.Tensor:
+    """How many rows of each class of ``y`` [n] (second axis) were taken for which of ``classes`` [K, n] (third); float64 [K, C, C]."""
+    lanes = len(classes)
+    cell = torch.arange(lanes, device=y.device).unsqueeze(1) * outputs * outputs + y * outputs + classes
+    return torch.bincount(cell.flatten(), minlength=lanes * outputs * outputs).reshape(lanes, outputs, outputs).double()
+
+
+def recalls(classes: torch.Tensor, y: torch.Tensor, outputs: int) -> torch.Tensor:
+    """Share of the rows of each class of ``y`` [n] that ``classes`` [K, n] have right; [K, C], NaN for a class that does not occur."""
+    found = confusion(classes, y, outputs)
+    return found.diagonal(dim1=1, dim2=2) / found.sum(2)
+
+
 def f1_macro(classes: torch.Tensor, y: torch.Tensor, outputs: int) -> torch.Tensor:
     """Unweighted mean of the classes' F1 over the classes that occur in ``classes`` [K, n] or ``y`` [n]; [K].
 
     A class that occurs but is never right has F1 0, as in scikit-learn's ``f1_score(average="macro", zero_division=0)``.
     """
-    lanes = len(classes)
-    cell = torch.arange(lanes, device=y.device).unsqueeze(1) * outputs * outputs + y * outputs + classes
-    confusion = torch.bincount(cell.flatten(), minlength=lanes * outputs * outputs).reshape(lanes, outputs, outputs).double()
-    occurring = confusion.sum(1) + confusion.sum(2)
-    f1 = 2.0 * confusion.diagonal(dim1=1, dim2=2) / occurring.clamp(min=1.0)
+    found = confusion(classes, y, outputs)
+    occurring = found.sum(1) + found.sum(2)
+    f1 = 2.0 * found.diagonal(dim1=1, dim2=2) / occurring.clamp(min=1.0)
     return f1.sum(-1) / (occurring > 0).double().sum(-1)
+
+
+def f1_labels(chosen: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Unweighted mean of the labels' F1 over the labels that some row of ``chosen`` [K, n, labels] or ``y`` [n, labels] has; [K].
+
+    Equals scikit-learn's ``f1_score(average="macro", zero_division=nan)``; 0 where no row has any label.
+    """
+    truth = (y > 0).double()
+    hit = (chosen.double() * truth).sum(-2)
+    occurring = chosen.double().sum(-2) + truth.sum(-2)
+    f1 = 2.0 * hit / occurring.clamp(min=1.0)
+    return f1.sum(-1) / (occurring > 0).double().sum(-1).clamp(min=1.0)
 
 
 def binary_auroc(scores: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
@@ -54,6 +77,19 @@ def auroc(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     scores = torch.softmax(logits.double(), -1)
     classes = [1] if logits.shape[-1] == 2 else range(logits.shape[-1])
     return torch.stack([torch.stack([binary_auroc(lane[:, k], y == k) for k in classes]).nanmean() for lane in scores])
+
+
+def auroc_labels(logits: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Unweighted mean over the labels of the area under the ROC curve of ``logits`` [K, n, labels].
+
+    Equals scikit-learn's ``roc_auc_score(average="macro")``. A label that every row of ``y`` [n, labels] has, or none, is left out of the
+    mean; NaN when that leaves none.
+
+    Returns:
+        [K].
+    """
+    labels = range(logits.shape[-1])
+    return torch.stack([torch.stack([binary_auroc(lane[:, k], y[:, k] > 0) for k in labels]).nanmean() for lane in logits.double()])
 
 
 def mae(values: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -81,7 +81,7 @@ def _several(target: pd.DataFrame, file: str) -> Labels:
             problems.append(Problem(file, "data.target", found, "0 or 1 in every row", "remove these rows"))
         elif strange.any():
             row = int(strange.argmax())
-            found = f"label {str(name)!r} holds {column.iloc[row]!r} in row {row + 1}"
+            found = f"label {str(name)!r} holds {str(column.iloc[row])!r} in row {row + 1}"
             problems.append(Problem(file, "data.target", found, "0 and 1, or true and false, for task: multilabel"))
         elif len(np.unique(values)) < 2:
             found = f"label {str(name)!r} is {values[0]:g} in every row"

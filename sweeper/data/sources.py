@@ -71,7 +71,7 @@ def _file(data: Data, path: Path, source: str) -> Content:
     if suffix == ".npz":
         target = data.target if isinstance(data.target, str) else "y"
         array, series, matrix = files.read_npz(raw, name, target, data.split.column)
-        return Content(name, array, digest, series, "y", matrix)
+        return Content(name, array, digest, series, target, matrix)
     table = files.read_csv(raw, name) if suffix == ".csv" else files.read_parquet(raw, name)
     return Content(name, table, digest, {str(column): values for column, values in table.items()})
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sweeper.data.text import PADDING
+
 if TYPE_CHECKING:
     from sweeper.data.dataset import Dataset, Part
 
@@ -19,7 +21,7 @@ class Baseline:
     """A linear model's scores, with the names and definitions of the core's reports.
 
     Attributes:
-        name: ``logistic regression`` or ``ridge regression``.
+        name: ``logistic regression`` or ``ridge regression``, for texts ``... on token counts``.
         val: ``val_loss``, ``val_accuracy``, ``val_f1_macro``, ``val_auroc``; or ``val_loss``, ``val_mae``, ``val_rmse``, ``val_r2``.
         test: the same for the test part, ``test_...``.
     """
@@ -32,38 +34,67 @@ class Baseline:
 def baseline(data: Dataset, seed: int = 0) -> Baseline:
     """Fit a linear model to the training part and score it on the other two.
 
-    Classification: L2-regularised logistic regression (C = 1); regression: ridge regression, its penalty picked on the training part by
-    leave-one-out. Inputs are flattened and standardised per feature on the training part.
+    Classification: L2-regularised logistic regression (C = 1); multilabel: one for each label; regression: ridge regression, its penalty
+    picked on the training part by leave-one-out. Inputs are flattened and standardised per feature on the training part; of texts, how
+    often each token stands in them, scaled but not shifted.
 
     Args:
         data: prepared data.
         seed: of the solver, where it draws at all.
     """
     from sklearn.linear_model import LogisticRegression, RidgeCV
-    from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    if data.task == "classification":
-        name, model = "logistic regression", LogisticRegression(max_iter=ITERATIONS, random_state=seed)
+    if data.task == "regression":
+        name, model, y = "ridge regression", RidgeCV(RIDGE_ALPHAS), data.train.y.astype(np.float64)
     else:
-        name, model = "ridge regression", RidgeCV(RIDGE_ALPHAS)
-    fitted = make_pipeline(StandardScaler(), model).fit(
-        _flat(data.train), data.train.y.astype(np.float64 if data.outputs == 1 else np.int64)
-    )
-    val, test = (_scores(fitted, part, data) for part in (data.val, data.test))
+        name, model, y = "logistic regression", LogisticRegression(max_iter=ITERATIONS, random_state=seed), data.train.y.astype(np.int64)
+        model = _PerLabel(model) if data.task == "multilabel" else model
+    scaler = StandardScaler(with_mean=not data.tokens)
+    model.fit(scaler.fit_transform(_features(data.train, data)), y)
+    val, test = (_scores(model, scaler.transform(_features(part, data)), part, data) for part in (data.val, data.test))
+    name += " on token counts" if data.tokens else ""
     return Baseline(name, {f"val_{key}": value for key, value in val.items()}, {f"test_{key}": value for key, value in test.items()})
 
 
-def _flat(part: Part) -> np.ndarray:
-    """Inputs as float64 ``[n, features]``."""
-    return part.x.reshape(len(part.x), -1).astype(np.float64)
+class _PerLabel:
+    """A copy of a classifier for each label; a label that all training rows have, or none, is given its share."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._fitted: list[Any] = []
+
+    def fit(self, x: np.ndarray, y: np.ndarray) -> _PerLabel:
+        """Fits to ``y`` [n, labels] of 0 and 1."""
+        from sklearn.base import clone
+
+        self._fitted = [clone(self._model).fit(x, label) if label.min() < label.max() else float(label[0]) for label in y.T]
+        return self
+
+    def predict_proba(self, x: np.ndarray) -> np.ndarray:
+        """The labels' probabilities [n, labels]."""
+        columns = [np.full(x.shape[0], one) if isinstance(one, float) else one.predict_proba(x)[:, 1] for one in self._fitted]
+        return np.column_stack(columns)
 
 
-def _scores(model: Any, part: Part, data: Dataset) -> dict[str, float]:
-    """Loss and scores of a fitted model on one part."""
+def _features(part: Part, data: Dataset) -> Any:
+    """Inputs as float64 ``[n, features]``: flattened, or how often each token stands in a text (sparse)."""
+    if not data.tokens:
+        return part.x.reshape(len(part.x), -1).astype(np.float64)
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    every = {token: token for token in range(data.tokens)}
+    counter = CountVectorizer(analyzer=lambda row: row[row != PADDING].tolist(), vocabulary=every, dtype=np.float64)
+    return counter.transform(part.x)
+
+
+def _scores(model: Any, x: Any, part: Part, data: Dataset) -> dict[str, float]:
+    """Loss and scores of a fitted model on the scaled inputs of one part."""
     if data.task == "classification":
-        return _classification(model.predict_proba(_flat(part)), part.y)
-    return _regression(model.predict(_flat(part)), part.y.astype(np.float64), data.target_scale)
+        return _classification(model.predict_proba(x), part.y)
+    if data.task == "multilabel":
+        return _multilabel(model.predict_proba(x), part.y.astype(np.int64))
+    return _regression(model.predict(x), part.y.astype(np.float64), data.target_scale)
 
 
 def _classification(probabilities: np.ndarray, y: np.ndarray) -> dict[str, float]:
@@ -80,6 +111,24 @@ def _classification(probabilities: np.ndarray, y: np.ndarray) -> dict[str, float
     if len(np.unique(y)) == len(classes):
         certain = probabilities[:, 1] if len(classes) == 2 else probabilities
         scores["auroc"] = float(roc_auc_score(y, certain, multi_class="ovr", average="macro"))
+    return scores
+
+
+def _multilabel(probabilities: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    """Binary cross-entropy in nats, share of labels that are right, F1 over the labels that occur, AUROC over those that some rows have."""
+    from sklearn.metrics import f1_score, roc_auc_score
+
+    chosen = (probabilities > 0.5).astype(np.int64)
+    certain = np.clip(probabilities, 1e-7, 1 - 1e-7)
+    occurring = np.flatnonzero((y + chosen).any(0))
+    scores = {
+        "loss": float(-np.where(y == 1, np.log(certain), np.log1p(-certain)).mean()),
+        "accuracy": float((chosen == y).mean()),
+        "f1_macro": float(np.mean([f1_score(y[:, k], chosen[:, k], zero_division=0) for k in occurring])) if len(occurring) else 0.0,
+    }
+    varied = np.flatnonzero(y.min(0) < y.max(0))
+    if len(varied):
+        scores["auroc"] = float(np.mean([roc_auc_score(y[:, k], probabilities[:, k]) for k in varied]))
     return scores
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -17,13 +16,8 @@ from sweeper.core.batches import Rows
 from sweeper.core.evaluate import evaluate, outputs_of
 from sweeper.core.loop import pick_device
 from sweeper.data.dataset import Dataset, Part
-from sweeper.data.preprocess import Preprocessing
+from sweeper.data.preprocess import Preprocessing, Raw
 from sweeper.errors import InputError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-Table: TypeAlias = "pd.DataFrame | np.ndarray"
 
 CONFIG = "config.yaml"
 PREPROCESSING = "preprocessing.json"
@@ -45,11 +39,11 @@ class Model:
         self.config = config
         self._device = device
 
-    def outputs(self, table: Table) -> np.ndarray:
-        """The network's float32 outputs: logits ``[n, classes]``, or standardised values ``[n, 1]``.
+    def outputs(self, table: Raw) -> np.ndarray:
+        """The network's float32 outputs: logits ``[n, classes]`` or ``[n, labels]``, or standardised values ``[n, 1]``.
 
         Args:
-            table: raw rows as in training: a table with the input columns, or an array ``[n, ...]``.
+            table: raw rows as in training: a table with the input columns, an array ``[n, ...]``, or texts.
 
         Raises:
             InputError: the rows are not like those of training.
@@ -57,8 +51,12 @@ class Model:
         x = torch.as_tensor(self.preprocessing.transform(table)).to(self._device)
         return outputs_of(self.net, x).cpu().numpy()
 
-    def predict(self, table: Table) -> np.ndarray:
-        """The most likely label of each row ``[n]``, or its value in the target's own unit ``[n]``.
+    def predict(self, table: Raw) -> np.ndarray:
+        """What the model says of each row.
+
+        Returns:
+            The most likely label ``[n]``; 1 for each label that is more likely than not, else 0, int64 ``[n, labels]`` (multilabel); or the
+            value in the target's own unit ``[n]``.
 
         Args:
             table: as for ``outputs``.
@@ -69,18 +67,22 @@ class Model:
         outputs = self.outputs(table)
         return self.preprocessing.decode(outputs.argmax(1) if self.config.task == "classification" else outputs)
 
-    def predict_proba(self, table: Table) -> np.ndarray:
-        """The classes' probabilities, float64 ``[n, classes]`` in the order of the labels; rows sum to 1.
+    def predict_proba(self, table: Raw) -> np.ndarray:
+        """The probability of each class or label, float64, in the order of ``preprocessing.target``.
 
         Args:
             table: as for ``outputs``.
 
+        Returns:
+            ``[n, classes]``, whose rows sum to 1; or ``[n, labels]``, each label by itself (multilabel).
+
         Raises:
             InputError: a regression model has no classes, or the rows are not like those of training.
         """
-        if self.config.task != "classification":
-            raise InputError.of("predict_proba", "task", self.config.task, "classification", "use predict: it gives values")
-        return torch.softmax(torch.as_tensor(self.outputs(table)).double(), 1).numpy()
+        if self.config.task == "regression":
+            raise InputError.of("predict_proba", "task", self.config.task, "classification or multilabel", "use predict: it gives values")
+        logits = torch.as_tensor(self.outputs(table)).double()
+        return (torch.sigmoid(logits) if self.config.task == "multilabel" else torch.softmax(logits, 1)).numpy()
 
 
 def export(checkpoint_folder: Path, data: Dataset, config: Config, out: Path) -> None:
@@ -120,12 +122,13 @@ def load_model(path: str | Path, *, device: str = "cpu") -> Model:
     found = checkpoint.load(folder)
     config = config_from_tree(found.config)
     target = pick_device(device)
-    net = models.build(config.model, found.input_shape, found.outputs)
+    preprocessing = _preprocessing(folder / PREPROCESSING)
+    net = models.build(config.model, found.input_shape, found.outputs, tokens=preprocessing.tokens)
     try:
         net.load_state_dict(dict(found.state))
     except RuntimeError as error:
         raise InputError.of(str(folder), "model", f"the tensors are not those of this config: {error}", "", "export it again") from error
-    return Model(net.to(target).eval(), _preprocessing(folder / PREPROCESSING), config, target)
+    return Model(net.to(target).eval(), preprocessing, config, target)
 
 
 def evaluate_test(model_dir: str | Path, data: Dataset, *, device: str = "cpu") -> dict[str, float]:

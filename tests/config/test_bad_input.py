@@ -392,9 +392,9 @@ def case(name: str, text: str, line: int, column: int, path: str, *words: str) -
         case("a metric of another task", "task: multilabel\nsearch: {metric: val_r2}", 3, 10, "search.metric", "val_f1_macro"),
         case(
             "several targets, one class",
-            *("data: {source: a.csv, target: [a, b]}", 2, 24, "data.target", "a list of targets", "write task: multilabel"),
+            *("data: {source: a.csv, target: [a, b]}", 2, 23, "data.target", "a list of targets", "write task: multilabel"),
         ),
-        case("params of a file", "data: {source: a.csv, params: {rows: 3}}", 2, 24, "data.params", "a.csv, which takes none"),
+        case("params of a file", "data: {source: a.csv, params: {rows: 3}}", 2, 23, "data.params", "a.csv, which takes none"),
         case("an image of no size", "data: {image_size: 0}", 2, 8, "data.image_size", "a whole number from 1 to 2048"),
         case("group without column", "data: {split: {by: group}}", 2, 16, "data.split.by", "without a column", "column: ..."),
         case("time without column", "data: {split: {by: time}}", 2, 16, "data.split.by", "the name of the time column"),

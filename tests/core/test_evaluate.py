@@ -49,3 +49,26 @@ def test_smoothing_is_torchs() -> None:
     log = logits.log_softmax(1)[0]
     found = evaluate.task_loss(logits, torch.tensor([1]), "classification", 0.1)
     assert found.item() == pytest.approx((-0.05 * log[0] - 0.95 * log[1]).item())
+
+
+def test_several_labels_are_judged_one_by_one() -> None:
+    """The loss is the mean over labels and rows, accuracy the share of labels that are right, for the mean loss and for lanes alike."""
+    logits = torch.tensor([[2.0, -1.0, 0.5], [-0.3, 0.2, -4.0]])
+    y = torch.tensor([[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]])
+    expected = functional.binary_cross_entropy(logits.sigmoid(), y)
+    assert evaluate.task_loss(logits, y, "multilabel").item() == pytest.approx(expected.item())
+    both = evaluate.lane_losses(torch.stack([logits, 2 * logits]), torch.stack([y, y]), "multilabel")
+    assert both[0].item() == pytest.approx(expected.item())
+    assert both[1].item() == pytest.approx(functional.binary_cross_entropy((2 * logits).sigmoid(), y).item())
+    found = evaluate.evaluate(nn.Identity(), Rows(logits, y), "multilabel", auroc=True)
+    assert found["accuracy"] == pytest.approx(4 / 6)
+    assert found["f1_macro"] == pytest.approx((2 / 3 + 1.0 + 0.0) / 3)
+    assert set(found) == {"loss", "accuracy", "f1_macro", "auroc"}
+    assert evaluate.hits(logits, y, "multilabel").item() == pytest.approx(4 / 3)
+
+
+def test_weights_of_rows_reach_every_label() -> None:
+    """A row of weight 0 counts nothing, and the mean is over all rows."""
+    logits, y = torch.tensor([[[2.0, -1.0], [0.5, 0.3]]]), torch.tensor([[[1.0, 0.0], [1.0, 1.0]]])
+    found = evaluate.lane_losses(logits, y, "multilabel", None, torch.tensor([[0.0, 2.0]]))
+    assert found.item() == pytest.approx(functional.binary_cross_entropy_with_logits(logits[0, 1], y[0, 1]).item())

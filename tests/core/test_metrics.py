@@ -27,6 +27,26 @@ def test_accuracy_and_macro_f1_are_scikit_learns(seed: int, lanes: int, classes:
 
 
 @settings(max_examples=15, deadline=None)
+@given(seeds, st.integers(1, 3), st.integers(2, 5))
+def test_scores_of_several_labels_are_scikit_learns(seed: int, lanes: int, labels: int) -> None:
+    """F1 over the labels that occur, and the area under the curve over those that some rows have and some have not."""
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(size=(lanes, 40, labels))
+    truth = generator.integers(2, size=(40, labels))
+    logits[..., -1], truth[:, -1] = -1.0, 0  # a label that does not occur
+    f1 = metrics.f1_labels(torch.as_tensor(logits) > 0, torch.as_tensor(truth)).tolist()
+    assert f1 == pytest.approx([reference.f1_score(truth, one > 0, average="macro", zero_division=np.nan) for one in logits])
+    area = metrics.auroc_labels(torch.as_tensor(logits), torch.as_tensor(truth)).tolist()
+    assert area == pytest.approx([reference.roc_auc_score(truth[:, :-1], one[:, :-1], average="macro") for one in logits])
+
+
+def test_no_label_at_all_scores_nothing() -> None:
+    """Where no row has a label, and none is predicted, F1 is 0 and there is no curve."""
+    assert metrics.f1_labels(torch.zeros(1, 4, 2, dtype=torch.bool), torch.zeros(4, 2)).tolist() == [0.0]
+    assert metrics.auroc_labels(torch.zeros(1, 4, 2), torch.zeros(4, 2)).isnan().tolist() == [True]
+
+
+@settings(max_examples=15, deadline=None)
 @given(seeds, st.integers(2, 4), st.booleans())
 def test_auroc_is_scikit_learns(seed: int, classes: int, ties: bool) -> None:
     """Of two lanes, of two classes and of many, with and without tied scores."""

@@ -111,7 +111,10 @@ def test_series_are_standardised_per_feature_over_rows_and_time(load: Callable[.
         ((X[:, None, None, None], Y), "x has the shape [60, 1, 1, 1, 4]"),
         ((X, np.ones((60, 2, 2))), "y has the shape [60, 2, 2]"),
         ((X, np.eye(3)[Y]), "the target has the shape [60, 3]"),
-        ((np.where(X > X.max() - 1e-9, np.nan, X), Y), "1 rows of the inputs hold NaN or infinite values, the first is row 55"),
+        (
+            (np.where(np.arange(240).reshape(60, 4) == 219, np.nan, X), Y),
+            "1 rows of the inputs hold NaN or infinite values, the first is row 55",
+        ),
         ({"train": (X, Y), "test": (X[:, :3], Y)}, "rows of test are [3], those of train are [4]"),
         ({"train": (X[:4], Y[:4]), "test": (X, Y)}, "a val part of 1 out of 4 rows with 3 labels"),
         ((pd.DataFrame(X), pd.Series(Y, name="0")), "both called '0'"),

@@ -56,6 +56,45 @@ def test_a_class_missing_from_val_leaves_out_auroc_only(tmp_path: object) -> Non
     assert np.isfinite(list(result.val.values())).all()
 
 
+def test_several_labels_have_a_model_each(tmp_path: object) -> None:
+    """The scores are the core's for the same probabilities; a label that no training row has is no obstacle."""
+    torch = pytest.importorskip("torch")
+    from sweeper.core.evaluate import scores
+    from sweeper.preflight.baseline import _multilabel
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 5))
+    y = (x[:, :3] + 0.5 * rng.normal(size=(200, 3)) > 0).astype(int)
+    y[:, 2] = np.arange(200) >= 180  # of the newest rows alone
+    path = f"{tmp_path}/t.csv"
+    pd.DataFrame(x).assign(t=range(200), a=y[:, 0], b=y[:, 1], c=y[:, 2]).to_csv(path, index=False)
+    section = {"source": path, "target": ["a", "b", "c"], "split": {"by": "time", "column": "t"}}
+    result = baseline(prepare(Data.model_validate(section), "multilabel"))
+    assert result.name == "logistic regression"
+    assert set(result.val) == {metric.value for metric in CLASSIFICATION_METRICS}
+    assert result.val["val_accuracy"] > 0.8
+    assert np.isfinite(list(result.test.values())).all()
+    logits = rng.normal(size=(40, 3))
+    ours = scores(torch.tensor(logits).unsqueeze(0), torch.tensor(y[:40], dtype=torch.float64), "multilabel", auroc=True)
+    theirs = _multilabel(1 / (1 + np.exp(-logits)), y[:40])
+    assert theirs == pytest.approx({name: value.item() for name, value in ours.items()}, rel=1e-5)
+
+
+def test_a_single_label_is_one_label() -> None:
+    """It is not taken for two classes."""
+    from sweeper.preflight.baseline import _multilabel
+
+    found = _multilabel(np.array([[0.9], [0.2], [0.8]]), np.array([[1], [0], [0]]))
+    assert found["f1_macro"] == pytest.approx(2 / 3)
+
+
+def test_texts_are_counted() -> None:
+    """The order of words is lost on it, so that it gets a part of the synthetic texts right."""
+    result = baseline(prepare(Data(source="synthetic_text"), "classification"))
+    assert result.name == "logistic regression on token counts"
+    assert 0.6 < result.val["val_accuracy"] < 0.9
+
+
 def test_the_definitions_are_the_cores() -> None:
     """The same outputs get the same scores from scikit-learn here and from torch in the core."""
     torch = pytest.importorskip("torch")

@@ -11,14 +11,15 @@ import pytest
 import torch
 from sklearn.datasets import load_diabetes, load_digits
 
-from sweeper.config.files import tree_of
+from sweeper.config.files import config_from_tree, tree_of
 from sweeper.config.schema import Config
 from sweeper.core.evaluate import outputs_of
 from sweeper.core.loop import train as core_train
 from sweeper.data.dataset import Dataset
+from sweeper.data.prepare import prepare
 from sweeper.errors import InputError
 from sweeper.production.model import evaluate_test, load_model
-from sweeper.production.train import TrainResult
+from sweeper.production.train import TrainResult, train
 from sweeper.trial import Continue, Trial
 
 Trained = tuple[TrainResult, Path]
@@ -118,3 +119,32 @@ def test_a_damaged_model_is_told_in_a_sentence(trained: Trained, tmp_path: Path,
     damage(tmp_path / "model")
     with pytest.raises(InputError, match=said):
         load_model(tmp_path)
+
+
+def test_several_labels_of_a_row(tmp_path: Path) -> None:
+    """Each label is told as 0 or 1, with a probability of its own; the test part's scores are those of the predictions."""
+    images, digits = load_digits(return_X_y=True)
+    y = np.stack([digits % 2 == 1, digits > 4], 1)
+    np.savez(tmp_path / "a.npz", x=images, y=y)
+    tree = {
+        "name": "labels",
+        "task": "multilabel",
+        "data": {"source": str(tmp_path / "a.npz")},
+        "optimizer": {"name": "adamw", "lr": 0.01},
+        "training": {"epochs": 3},
+        "search": {"metric": "val_f1_macro"},
+    }
+    config = config_from_tree(tree)
+    data = prepare(config.data, config.task)
+    result = train(config, out=tmp_path / "job", data=data, evaluate_test=True)
+    model = load_model(tmp_path / "job")
+    labels, proba = model.predict(images), model.predict_proba(images)
+    assert labels.shape == proba.shape == y.shape
+    assert (labels == y).mean() > 0.9
+    assert np.array_equal(labels, proba > 0.5)
+    assert proba.sum(1).max() > 1.5
+    assert result.test is not None
+    assert result.test["accuracy"] == pytest.approx(
+        ((outputs_of(model.net, torch.as_tensor(data.test.x)) > 0).numpy() == data.test.y).mean()
+    )
+    assert {"val_auroc", "train_accuracy"} - set(result.metrics) == {"val_auroc"}
