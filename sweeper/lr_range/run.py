@@ -39,7 +39,7 @@ class LrRangeResult:
     Attributes:
         name: of the config.
         optimizer: the curves of different optimizers are not to be compared by learning rate.
-        lrs: ``[steps]``, the ladder.
+        lrs: ``[steps]``, the ladder, in the units of ``optimizer.lr``: ``training.scale_lr_with_batch`` scales what trains, not these.
         losses: ``[seeds, steps]``, the training loss before each step; NaN after a seed's first value that is not finite.
         judgement: what they say.
         horizon: for how many steps the suggestion was measured; the best learning rate of much longer runs is lower.

@@ -42,7 +42,7 @@ def case(name: str, text: str, line: int, column: int, path: str, *words: str) -
         case("unknown model", "model: {family: mpl, width: 3}", 2, 9, "model.family", "unknown model mpl", "mlp, cnn", '"mlp"'),
         case("unknown optimizer", "optimizer: {name: loin}", 2, 13, "optimizer.name", "unknown optimizer loin", "adamw, adam, rms", '"lion"'),
         case("unknown schedule", "schedule: {name: cosin}", 2, 12, "schedule.name", "constant, step, multi_step", '"cosine"'),
-        case("no milestones", "schedule: {name: multi_step, milestones: []}", 2, 30, "schedule.milestones", "the list []", "a list of one or more"),
+        case("no milestones", "schedule: {name: multi_step, milestones: []}", 2, 30, "schedule.milestones", "[]", "a list of one or more"),
         case("a milestone of 0", "schedule: {name: multi_step, milestones: [0, 5]}", 2, 30, "schedule.milestones", "[0, 5]", "at least 1"),
         case(
             "a range of lists",

@@ -53,6 +53,13 @@ def test_the_config_s_own_learning_rate_does_not_matter(digits: Dataset, result:
     assert other.losses[:, :60] == pytest.approx(result.losses[:, :60], rel=1e-3)
 
 
+def test_the_ladder_is_what_one_would_write(digits: Dataset, result: LrRangeResult) -> None:
+    """Where the learning rate is scaled with the batch, the answer is still a value of ``optimizer.lr``."""
+    training = Training(scale_lr_with_batch=8 * MLP.training.batch_size)
+    scaled = lr_range_test(MLP.model_copy(update={"training": training}), digits, low=8e-7, high=80.0)
+    assert scaled.losses[:, :60] == pytest.approx(result.losses[:, :60], rel=1e-3)
+
+
 def test_sgd_wants_more_than_adamw(digits: Dataset, result: LrRangeResult) -> None:
     """A CNN with SGD gets an answer too, and momentum SGD asks for a higher learning rate than AdamW."""
     cnn = lr_range_test(Config(name="cnn", model=Cnn(channels=4), optimizer=AdamW()), digits, steps=60, seeds=2)

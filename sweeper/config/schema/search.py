@@ -21,7 +21,9 @@ class Search(Node):
     )
     pruner: Literal["asha", "median", "none"] = "asha"
     grace_epochs: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
-        "auto", description="no trial is pruned before this epoch; auto: 2, or the first epoch after the warm-up if that is later"
+        "auto",
+        description="no trial is pruned before this epoch; auto: 2, or the first epoch after the warm-up if that is later; "
+        "a warm-up in steps wants a number",
     )
     reduction: int = Field(3, ge=2, le=100, description="asha keeps the best 1/reduction at each rung")
     metric: Metric = Field(Metric.VAL_LOSS, strict=False)
