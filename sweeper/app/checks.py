@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweeper.config.distributions import Choice
-from sweeper.config.rows import misfits
-from sweeper.config.schema import Augment
+from sweeper.config.rows import Kind, kind_of, misfits
+from sweeper.config.schema import Augment, Custom, Transformer
 from sweeper.config.space import Space
 from sweeper.config.strict_yaml import load, read_text
 from sweeper.data.prepare import prepare
@@ -20,7 +20,13 @@ from sweeper.trial import Scalar
 if TYPE_CHECKING:
     from sweeper.data.dataset import Dataset
 
-IMAGE_DIMENSIONS = 3
+TAKES: Mapping[str, tuple[Kind, ...]] = {
+    "mlp": ("table", "series", "images"),
+    "cnn": ("images",),
+    "rnn": ("series", "images", "text"),
+    "transformer": ("images", "series", "text"),
+}
+"""Kinds of rows by model family; nobody knows what a custom one takes."""
 
 
 def prepared(space: Space) -> Dataset:
@@ -31,7 +37,8 @@ def prepared(space: Space) -> Dataset:
     """
     with placed(space):
         data = prepare(space.base.data, space.base.task, source=space.source)
-        if problems := [*_batch_problems(space, data), *_image_problems(space, data), *_augment_problems(space, data)]:
+        checks = (_batch_problems, _warmup_problems, _model_problems, _augment_problems)
+        if problems := [problem for check in checks for problem in check(space, data)]:
             raise InputError(problems)
         return data
 
@@ -77,11 +84,37 @@ def _batch_problems(space: Space, data: Dataset) -> Iterator[Problem]:
         yield Problem(space.source, "training.accumulate", found, f"1 to {batches}", "or a smaller training.batch_size")
 
 
-def _image_problems(space: Space, data: Dataset) -> Iterator[Problem]:
-    families = {*_possible(space, "model", None), *_possible(space, "model.family", space.base.model.family)}
-    if "cnn" in families and len(data.input_shape) != IMAGE_DIMENSIONS:
-        found = f"a cnn needs images, and {space.base.data.source} has rows of shape {list(data.input_shape)}"
-        yield Problem(space.source, "model.family", found, "mlp", "or images of shape [n, channels, height, width] in an npz file")
+def _warmup_problems(space: Space, data: Dataset) -> Iterator[Problem]:
+    """How many steps training has, only the data says; a warm-up that is given otherwise was looked at before."""
+    for config in (space.base, *space.corners()):
+        training, steps = config.training, config.schedule.warmup_steps or 0
+        total = training.epochs * -(-len(data.train) // (training.batch_size * training.accumulate))
+        if steps and steps >= total:
+            found = f"a warm-up of {steps} steps, and training has {total}: the peak is never reached"
+            yield Problem(space.source, "schedule.warmup_steps", found, f"0 to {total - 1}", "or more training.epochs")
+            return
+
+
+def _model_problems(space: Space, data: Dataset) -> Iterator[Problem]:
+    kind, shape = kind_of(data.input_shape, data.tokens), list(data.input_shape)
+    models = [config.model for config in (space.base, *space.corners())]
+    for family in sorted({model.family for model in models} & TAKES.keys()):
+        if kind not in TAKES[family]:
+            rows = f"texts of {shape[0]} tokens" if kind == "text" else f"rows of shape {shape}"
+            found = f"a model of the family {family} needs {' or '.join(TAKES[family])}, and {space.base.data.source} has {rows}"
+            fitting = [name for name, kinds in TAKES.items() if kind in kinds]
+            yield Problem(space.source, "model.family", found, ", ".join(fitting), f"write family: {fitting[0]}")
+    patches = {model.patch for model in models if isinstance(model, Transformer) and model.patch is not None}
+    for patch in sorted(patches) if kind == "images" else ():
+        if shape[1] % patch or shape[2] % patch:
+            sides = [str(side) for side in range(1, min(shape[1:]) + 1) if not shape[1] % side and not shape[2] % side]
+            found = f"patches of {patch} do not cover images of {shape[1]} x {shape[2]}"
+            yield Problem(space.source, "model.patch", found, ", ".join(sides))
+    if own := {repr(model): model for model in models if isinstance(model, Custom)}:
+        from sweeper.core.models import build
+
+        for model in own.values():
+            build(model, data.input_shape, data.outputs, data.tokens)
 
 
 def _augment_problems(space: Space, data: Dataset) -> Iterator[Problem]:

@@ -1,0 +1,34 @@
+"""What only shows when a space meets its data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sweeper.app.checks import prepared
+from sweeper.config.space import Space
+from sweeper.errors import InputError
+
+WARM = """name: a
+training: {epochs: 5, batch_size: {choice: [64, 128]}}
+search: {grace_epochs: 2}
+schedule: {name: warmup_linear, warmup_steps: STEPS}
+"""
+
+
+def warm(folder: Path, steps: int) -> Space:
+    """Digits' training part has 1,079 rows: 5 epochs of 9 batches at the largest batch that is searched."""
+    file = folder / "warm.yaml"
+    file.write_text(WARM.replace("STEPS", str(steps)))
+    return Space.load(file)
+
+
+def test_a_warm_up_in_steps_ends_before_training_does(tmp_path: Path) -> None:
+    """One step less than the shortest training is fine, as many are refused at their place in the file."""
+    assert len(prepared(warm(tmp_path, 44)).train) == 1079
+    with pytest.raises(InputError) as caught:
+        prepared(warm(tmp_path, 45))
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.path) == (4, "schedule.warmup_steps")
+    assert "45 steps, and training has 45" in problem.found
