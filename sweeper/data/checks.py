@@ -44,7 +44,7 @@ def text_problems(series: pd.Series[Any], file: str) -> list[Problem]:
         return [Problem(file, "data.text", f"column {str(series.name)!r} has no values", "a column of texts")]
     strange = values[~values.map(lambda value: isinstance(value, str)).to_numpy(dtype=bool)]
     if len(strange):
-        return [Problem(file, "data.text", f"column {str(series.name)!r} holds {strange.iloc[0]!r}", "text in every row")]
+        return [Problem(file, "data.text", f"column {str(series.name)!r} holds {strange.iloc[0]}", "text in every row")]
     return []
 
 
