@@ -51,6 +51,14 @@ SPACES = {
     "grace beyond the end": (GOOD.replace("trials: 2", "grace_epochs: 9"), r"tiny\.yaml:5:\d+ .*grace_epochs"),
     "a bad name": (GOOD.replace("tiny", "Tiny/.."), r"tiny\.yaml:1:\d+ .*name"),
     "a batch larger than the data": (GOOD.replace("batch_size: 8", "batch_size: 512"), r"tiny\.yaml:4:\d+ .*training\.batch_size.*512.*36"),
+    "more batches per step than there are": (
+        GOOD.replace("batch_size: 8", "batch_size: 8, accumulate: 6"),
+        r"tiny\.yaml:4:\d+ .*training\.accumulate.*6 batches per step.*1 to 5",
+    ),
+    "a flip of a table": (
+        GOOD + "augment: {flip: {uniform: [0.0, 0.5]}, noise: 0.1}\n",
+        r"tiny\.yaml:6:\d+ .*augment\.flip.*0\.5 is for images.*mixup, noise",
+    ),
     "a cnn on a table": (GOOD.replace("family: mlp, width: {choice: [8, 16]}", "family: cnn"), r"tiny\.yaml:3:\d+ .*model\.family.*images"),
     "a file that is not there": (GOOD.replace("table.csv", "tabel.csv"), r"tiny\.yaml:2:\d+ .*data\.source.*table\.csv"),
     "a target that is no column": (GOOD.replace("target: label", "target: lable"), r"tiny\.yaml:2:\d+ .*data\.target.*label"),

@@ -373,6 +373,18 @@ def case(name: str, text: str, line: int, column: int, path: str, *words: str) -
             "training: {scale_lr_rule: sqrt}",
             *(2, 12, "training.scale_lr_rule", "sqrt without scale_lr_with_batch", "linear", "scale_lr_with_batch: 64"),
         ),
+        case(
+            "clipping twice",
+            "training: {clip_value: 0.5}",
+            *(2, 12, "training.clip_value", "clip_value 0.5 beside clip_norm 1", "one of the two", "write clip_norm: null"),
+        ),
+        case(
+            "weights without classes",
+            "task: regression\ntraining: {class_weights: balanced}",
+            *(3, 12, "training.class_weights", "with the task regression", "write class_weights: none"),
+        ),
+        case("a word for an alpha", "augment: {mixup: strong}", 2, 11, "augment.mixup", "a number from 0 to 100"),
+        case("an unknown change", "augment: {mix_up: 0.2}", 2, 11, "augment.mix_up", "mixup"),
         case("nesterov", "optimizer: {name: sgd, nesterov: true, momentum: 0}", 2, 40, "optimizer.momentum", "nesterov: true", "above 0"),
         case(
             "nesterov in a sub-tree",

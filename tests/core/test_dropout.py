@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from sweeper.config.schema import Cnn, Mlp, Model, Rnn, Transformer
+from sweeper.core import models
 from sweeper.core.dropout import LEVELS, Dropout, Noise, dropouts, scale, threshold, units
 
 CPU = torch.device("cpu")
@@ -112,3 +114,21 @@ def test_the_layers_of_a_model_are_found_in_order() -> None:
     """Also nested ones."""
     first, second = Dropout(0.1), Dropout(0.2)
     assert dropouts(nn.Sequential(first, nn.Sequential(nn.Linear(1, 1), second))) == [first, second]
+
+
+@pytest.mark.parametrize(
+    ("model", "shape"),
+    [
+        (Mlp(width=64, norm="batch", dropout=0.9), (6,)),
+        (Cnn(channels=8, dropout=0.9), (1, 8, 8)),
+        (Rnn(width=16, dropout=0.9), (6, 3)),
+        (Transformer(width=16, heads=2, dropout=0.9), (6, 3)),
+    ],
+    ids=lambda value: getattr(value, "family", ""),
+)
+def test_no_dropout_before_the_output(model: Model, shape: tuple[int, ...]) -> None:
+    """Whatever is dropped inside, no family drops what it puts out: with nine in ten dropped there, most outputs would be zero."""
+    net = models.build(model, shape, 10).train()
+    for parameter in net.parameters():
+        parameter.data += 0.1
+    assert (net(torch.randn(8, *shape)) != 0).all()

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
 from sweeper.core import evaluate
-from sweeper.core.batches import Rows
+from sweeper.core.batches import Resident, Rows
+from sweeper.core.stack import fused
+from sweeper.core.stack.fused import FusedStack
+from sweeper.core.stack.plain import PlainStack
+from sweeper.data.dataset import Dataset
+from tests.core.driving import cut
 
 
 def test_the_loss_is_weighted_by_samples_not_by_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,3 +79,40 @@ def test_weights_of_rows_reach_every_label() -> None:
     logits, y = torch.tensor([[[2.0, -1.0], [0.5, 0.3]]]), torch.tensor([[[1.0, 0.0], [1.0, 1.0]]])
     found = evaluate.lane_losses(logits, y, "multilabel", None, torch.tensor([[0.0, 2.0]]))
     assert found.item() == pytest.approx(functional.binary_cross_entropy_with_logits(logits[0, 1], y[0, 1]).item())
+
+
+@pytest.mark.parametrize("engine", [PlainStack, FusedStack])
+def test_validation_loss_is_averaged_over_samples_not_batches(
+    digits: Dataset, make_trial: Any, engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """61 rows in pieces of 32 and 29 give the loss of all at once; a mean of the pieces' means would not."""
+    data = Resident.of(cut(digits, 100, 61), torch.device("cpu"))
+    whole = engine([make_trial()], data).run_epoch()[0]["val_loss"]
+    for module in (evaluate, fused):
+        monkeypatch.setattr(module, "CHUNK_BYTES", 32 * 64 * 4)
+    assert engine([make_trial()], data).run_epoch()[0]["val_loss"] == pytest.approx(whole, rel=1e-5)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression", "multilabel"])
+def test_the_loss_of_a_blend_is_the_blend_of_the_losses(task: str) -> None:
+    """``share * loss(y) + (1 - share) * loss(other)``, for every task, as the mixup paper says."""
+    outputs = torch.randn(6, 1 if task == "regression" else 3, generator=torch.Generator().manual_seed(0))
+    targets = {
+        "classification": (torch.tensor([0, 1, 2, 0, 1, 2]), torch.tensor([1, 1, 0, 0, 2, 2])),
+        "regression": (torch.arange(6.0), torch.arange(6.0).flip(0)),
+        "multilabel": (torch.eye(3).repeat(2, 1), torch.ones(6, 3)),
+    }
+    y, other = targets[task]
+    share = torch.full((6,), 0.7)
+    found = evaluate.training_loss(outputs, Rows(outputs, y, share, other, 1 - share), task, 0.0)
+    expected = 0.7 * evaluate.task_loss(outputs, y, task) + 0.3 * evaluate.task_loss(outputs, other, task)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_weighted_rows_are_a_mean_over_rows() -> None:
+    """Each row's smoothed loss times its weight; the sum is divided by the rows, not by the weights, so that batches add up."""
+    outputs = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
+    y, weight = torch.tensor([0, 1, 2, 0, 1, 2]), torch.tensor([2.0, 0.5, 1.0, 2.0, 0.5, 1.0])
+    found = evaluate.training_loss(outputs, Rows(outputs, y, weight), "classification", 0.1)
+    expected = (functional.cross_entropy(outputs, y, reduction="none", label_smoothing=0.1) * weight).mean()
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)

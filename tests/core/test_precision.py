@@ -49,6 +49,19 @@ def test_clipping_by_norm_keeps_the_direction(name: str) -> None:
     assert flat.gradient.tolist() == pytest.approx([1.555, -2.073, 0.777, -1.296], abs=1e-3)
 
 
+@pytest.mark.parametrize("name", ["fp32", "fp16"])
+def test_clipping_by_value_cuts_each_element(name: str) -> None:
+    """[3, -4, 0.25, -2.5] becomes [0.5, -0.5, 0.25, -0.5] at 0.5, scaled or not; the norm is told as it was before."""
+    precision = Precision(name, CPU)
+    weight = nn.ParameterList([torch.zeros(4, 1)])
+    flat = Flat(weight)
+    optimizer = optim.build(Sgd(lr=1.0, momentum=0.0, weight_decay=0.0), flat)
+    precision.backward((weight[0].squeeze(1) * torch.tensor([3.0, -4.0, 0.25, -2.5])).sum())
+    norm = precision.clip(optimizer, flat.gradient, None, 0.5)
+    assert norm.item() == pytest.approx(5.596, abs=1e-3)
+    assert flat.gradient.tolist() == pytest.approx([0.5, -0.5, 0.25, -0.5])
+
+
 def test_a_small_gradient_is_not_clipped() -> None:
     """Below the limit, and without a limit, the gradient is as it was."""
     gradient = torch.tensor([0.3, 0.4])

@@ -53,6 +53,13 @@ def test_an_all_nan_run_ends() -> None:
     assert follow([math.nan] * 10) == (None, 3, "val_loss was never finite")
 
 
+@pytest.mark.parametrize("finite", [0, 1, 3])
+def test_nan_does_not_overwrite_the_best_loss(finite: int) -> None:
+    """A run that is NaN from some epoch on keeps the best one before and ends: a NaN best loss would compare as never worse, for ever."""
+    best, end, _ = follow([1.0 - 0.1 * k for k in range(finite)] + [math.nan] * 50)
+    assert (best, end) == (finite or None, finite + 3)
+
+
 def test_the_last_epoch_is_the_end_and_patience_may_be_off() -> None:
     """Without patience only the number of epochs ends training."""
     assert follow([1.0] * 10, epochs=10, patience=None) == (1, 10, "all 10 epochs")
