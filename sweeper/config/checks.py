@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sweeper.config import nearest
-from sweeper.config.schema import SOURCE_WORDS, SOURCES, SYNTHETIC, Config, MultiStep, ReduceOnPlateau, Sgd, source_kind
+from sweeper.config.schema import SOURCE_WORDS, SOURCES, SYNTHETIC, Config, MultiStep, ReduceOnPlateau, Sgd, Transformer, source_kind
 from sweeper.config.strict_yaml import KeyPath
 from sweeper.trial import CLASSIFICATION_METRICS, REGRESSION_METRICS
 
@@ -36,6 +37,7 @@ def conflicts(config: Config) -> Iterator[Conflict]:
     yield from _task(config)
     yield from _schedule(config)
     yield from _gradients(config)
+    yield from _model(config)
     optimizer = config.optimizer
     if isinstance(optimizer, Sgd) and optimizer.nesterov and optimizer.momentum == 0:
         hint = "write momentum: 0.9, or nesterov: false"
@@ -76,6 +78,14 @@ def _task(config: Config) -> Iterator[Conflict]:
     if config.task != "classification" and config.training.class_weights != "none":
         found = f"class_weights {config.training.class_weights} with the task {config.task}"
         yield Conflict(("training", "class_weights"), found, "none: a row has no single class", "write class_weights: none", task)
+
+
+def _model(config: Config) -> Iterator[Conflict]:
+    model = config.model
+    if isinstance(model, Transformer) and model.width % model.heads:
+        found = f"heads {model.heads} with width {model.width}"
+        hint = f"write heads: {math.gcd(model.heads, model.width)}, or a width that is a multiple of {model.heads}"
+        yield Conflict(("model", "heads"), found, "a divisor of the width", hint, (("model", "width"),))
 
 
 def _gradients(config: Config) -> Iterator[Conflict]:

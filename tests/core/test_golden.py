@@ -24,6 +24,18 @@ MODELS: dict[str, dict[str, Any]] = {
     "mlp": {"family": "mlp", "width": 64, "norm": "layer", "activation": "gelu"},
     "mlp-dropout": {"family": "mlp", "width": 64, "dropout": 0.3, "activation": "silu"},
     "cnn": {"family": "cnn", "channels": 8, "hidden": 32},
+    "cnn-residual": {
+        "family": "cnn",
+        "channels": 4,
+        "depth": 1,
+        "hidden": 16,
+        "residual": True,
+        "global_pooling": True,
+        "conv_dropout": 0.1,
+    },
+    "rnn": {"family": "rnn", "width": 16, "depth": 2, "hidden": 16, "dropout": 0.2},
+    "rnn-lstm": {"family": "rnn", "cell": "lstm", "width": 16, "hidden": 16, "pooling": "mean"},
+    "transformer": {"family": "transformer", "width": 16, "heads": 2, "depth": 1, "patch": 4, "pooling": "class"},
 }
 # Other CPUs add in another order; bf16 rounds to three digits.
 TOLERANCE = {"fp32": 1e-4, "bf16": 2e-2}

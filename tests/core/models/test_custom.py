@@ -1,0 +1,152 @@
+"""A user's own network."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from sweeper.config.files import config_from_tree, dump_config, load_config
+from sweeper.config.schema import Custom
+from sweeper.config.space import Space
+from sweeper.core import models
+from sweeper.core.batches import Resident
+from sweeper.core.init import fresh
+from sweeper.core.loop import train
+from sweeper.data.dataset import Dataset
+from sweeper.errors import InputError
+from tests.core.driving import curve, cut, script
+
+SOURCE = """
+import math
+from torch import nn
+
+def build(input_shape, outputs, width=8, bad=None):
+    if bad == "raises":
+        raise ValueError("no such luck")
+    if bad == "no module":
+        return [1]
+    if bad == "no tensor":
+        return nn.LSTM(math.prod(input_shape), outputs)
+    inner = nn.Linear(math.prod(input_shape), width)
+    head = nn.Linear(width + (bad == "fails"), outputs + (bad == "outputs"))
+    return nn.Sequential(nn.Flatten(), inner, nn.BatchNorm1d(width), nn.ReLU(), head)
+
+class Net(nn.Module):
+    def __init__(self, input_shape, outputs, tokens=0):
+        super().__init__()
+        self.embedding = nn.Embedding(tokens, 3)
+        self.output = nn.Linear(3, outputs)
+    def forward(self, x):
+        return self.output(self.embedding(x).mean(1))
+
+number = 3
+"""
+Write = Callable[..., Custom]
+
+
+@pytest.fixture
+def write(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Write]:
+    """Writes the module under a name of its own and gives a config of it."""
+    path, name = list(sys.path), f"nets_{abs(hash(request.node.nodeid))}"
+    (tmp_path / f"{name}.py").write_text(SOURCE)
+
+    def custom(function: str = "build", **params: Any) -> Custom:
+        return Custom(path=f"{name}:{function}", params=params, folder=str(tmp_path))
+
+    yield custom
+    sys.path[:] = path
+    sys.modules.pop(name, None)
+
+
+def test_the_function_gets_shape_outputs_and_params(write: Write) -> None:
+    """By name; the model comes back ready for training."""
+    net = models.build(write(width=5), (1, 8, 8), 10)
+    assert [(m.in_features, m.out_features) for m in net.modules() if isinstance(m, nn.Linear)] == [(64, 5), (5, 10)]
+    assert net.training
+    statistics = next(module for module in net.modules() if isinstance(module, nn.BatchNorm1d))
+    assert statistics.num_batches_tracked == 0  # the look at its outputs left no trace
+
+
+def test_a_class_will_do_and_is_told_of_tokens(write: Write) -> None:
+    """``tokens`` is passed where rows are tokens."""
+    assert models.build(write("Net"), (7,), 3, 50)(torch.ones(2, 7, dtype=torch.int64)).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("function", "params", "path", "words"),
+    [
+        ("biuld", {}, "model.path", ["has no 'biuld'", "build"]),
+        ("number", {}, "model.path", ["is int", "a function or a class"]),
+        ("build", {"widht": 3}, "model.params", ["unexpected keyword argument 'widht'"]),
+        ("build", {"outputs": 3}, "model.params", ["outputs is given by the data"]),
+        ("build", {"bad": "raises"}, "model.params", ["ValueError: no such luck"]),
+        ("build", {"bad": "no module"}, "model.path", ["returned list", "an nn.Module"]),
+        ("build", {"bad": "no tensor"}, "model.path", ["failed"]),
+        ("build", {"bad": "outputs"}, "model.path", ["outputs of shape [2, 11]", "[2, 10]"]),
+        ("build", {"bad": "fails"}, "model.path", ["on two rows of shape [1, 8, 8] failed", "RuntimeError"]),
+    ],
+)
+def test_each_way_to_fail_has_one_sentence(write: Write, function: str, params: dict[str, Any], path: str, words: list[str]) -> None:
+    """With the key, what was found and what is expected."""
+    with pytest.raises(InputError) as caught:
+        models.build(write(function, **params), (1, 8, 8), 10)
+    (problem,) = caught.value.problems
+    assert problem.path == path
+    assert all(word in str(problem) for word in words), str(problem)
+
+
+def test_a_module_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    """With the folders that were looked in."""
+    with pytest.raises(InputError) as caught:
+        models.build(Custom(path="no_such_nets:build", folder=str(tmp_path)), (3,), 2)
+    assert "no module 'no_such_nets'" in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_the_seed_draws_the_weights_that_the_function_made(write: Write, digits: Dataset) -> None:
+    """Under auto they are the function's own, by the trial's seed; a scheme that is named draws them anew."""
+    data = Resident.of(digits, torch.device("cpu"))
+
+    def weights(seed: int, **init: Any) -> torch.Tensor:
+        config = config_from_tree({"name": "own", "model": write(width=512).model_dump(), "init": init})
+        found: torch.Tensor = fresh(config, data, seed).get_parameter("1.weight").detach()
+        return found
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))
+    assert weights(1).var().item() == pytest.approx(1 / (3 * 64), rel=0.05)  # torch's default
+    assert weights(1, scheme="he_uniform").var().item() == pytest.approx(2 / 64, rel=0.05)
+
+
+def test_a_custom_model_trains_and_an_epoch_leaves_out_a_lone_last_row(write: Write, digits: Dataset, make_trial: Any) -> None:
+    """It may hold batch norm, and nobody knows; the course is a function of the seed."""
+    parts = {"model": write(width=16).model_dump(), "optimizer": {"name": "adamw", "lr": 1e-2}, "training": {"epochs": 5, "batch_size": 64}}
+    rounds = [script(train([make_trial(**parts)], cut(digits, 257, 61), device="cpu")) for _ in range(2)]
+    reports = [[one for reports in found for one in reports] for found in rounds]
+    assert reports[0][-1].metrics["val_accuracy"] > 0.5
+    assert curve(reports[0]) == curve(reports[1])
+
+
+def test_a_space_finds_the_module_beside_it_and_says_so_in_every_config(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder travels with the config, to a worker that runs elsewhere; otherwise the working directory is taken."""
+    path = write().path
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for folder, here in ((tmp_path, elsewhere), (elsewhere, tmp_path)):
+        monkeypatch.chdir(here)
+        file = folder / "own.yaml"
+        file.write_text(f"name: own\nmodel: {{family: custom, path: '{path}', params: {{width: {{int: [4, 16]}}}}}}\n")
+        space = Space.load(file)
+        resolved = space.resolve(lambda leaf: 7, seed=1)
+        assert resolved.config.model == Custom(path=path, params={"width": 7}, folder=str(tmp_path))
+        assert Space.parse(space.text, "the ledger").fingerprint() == space.fingerprint()
+        file.write_text(dump_config(resolved.config))
+        assert load_config(file) == resolved.config
