@@ -21,6 +21,7 @@ from sweeper.ledger.owner import Owner
 from sweeper.ledger.records import SweepRecord, SweepState, TrialRecord
 from sweeper.ledger.store import Ledger
 from sweeper.tracking import follow
+from sweeper.tracking.child import diagnosis_of
 from sweeper.tracking.tables import sweeps_table, trial_panel, trials_table
 from sweeper.trial import Outcome
 
@@ -48,10 +49,13 @@ def show(what: str, printer: Printer) -> None:
             raise InputError.of("TRIAL", "", f"{number!r} is not the number of a trial", "SWEEP/TRIAL", f"{name}/0")
         record = existing_trial(ledger, name, int(number))
         reports = ledger.reports(name, record.number)
+        found = diagnosis_of(sweep, record, reports)
         if printer:
-            printer({**_trial(record), "config": record.trial.config, "epochs": [dict(report.metrics) for report in reports]})
+            told = found and {"tag": found.tag.value, "sentence": found.sentence}
+            epochs = [dict(report.metrics) for report in reports]
+            printer({**_trial(record), "diagnosis": told, "config": record.trial.config, "epochs": epochs})
         else:
-            Console(highlight=False).print(trial_panel(name, record, reports, sweep.metric))
+            Console(highlight=False).print(trial_panel(name, record, reports, sweep.metric, found))
         return
     records = ledger.trials(name)
     if printer:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from sweeper.config.files import config_from_tree
-from sweeper.core import precision
+from sweeper.core import monitor, precision
 from sweeper.core.batches import Resident
 from sweeper.core.course import Course
 from sweeper.core.schedule import Schedule
@@ -71,7 +71,8 @@ def run(
             started = time.perf_counter()
             found = stack.run_epoch()
             seconds = time.perf_counter() - started
-            reports = {slot: courses[slot].report({**metrics, "seconds": seconds}) for slot, metrics in found.items()}
+            speed = {"seconds": seconds, **monitor.machine(len(found) * len(resident.train), seconds, resident.device)}
+            reports = {slot: courses[slot].report(metrics | monitor.kept(speed, metrics)) for slot, metrics in found.items()}
         commands = yield list(reports.values())
         for slot, command in zip(reports, commands, strict=True):
             this = courses[slot]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from sweeper.core.diagnose import WATCHED
 from sweeper.trial import Outcome, Report
 
 IDENTITY = "sweeper.id"
@@ -125,7 +126,7 @@ def non_finite(reports: Iterable[Report]) -> str:
     first: dict[str, int] = {}
     for report in reports:
         for key, value in report.metrics.items():
-            if not math.isfinite(value):
+            if not math.isfinite(value) and not key.startswith(WATCHED):
                 first.setdefault(key, report.epoch)
     return ", ".join(f"{key} from epoch {epoch}" for key, epoch in first.items())
 

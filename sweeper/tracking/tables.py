@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from sweeper.core.diagnose import WATCHED, Diagnosis
 from sweeper.ledger.records import Counts, SweepRecord, TrialRecord
 from sweeper.tracking.flow import Flow
 from sweeper.tracking.words import duration, number, scalar
@@ -153,14 +154,18 @@ def _rank(record: TrialRecord, metric: Metric) -> tuple[int, float, int]:
     return (1 if record.outcome is None else 2, 0.0, record.trial.number)
 
 
-def trial_panel(sweep: str, record: TrialRecord, reports: Sequence[Report], metric: Metric) -> RenderableType:
-    """One trial: how it ended, what was sampled, its epochs."""
+def trial_panel(
+    sweep: str, record: TrialRecord, reports: Sequence[Report], metric: Metric, diagnosis: Diagnosis | None = None
+) -> RenderableType:
+    """One trial: how it ended, what was wrong with it, what was sampled, its epochs."""
     head = Text.assemble((f"{sweep}/{record.trial.number}  ", "bold"), (str(record.outcome or "open"), OUTCOME_STYLE[record.outcome]))
     if record.reason:
         head.append(f"  {record.reason}")
     facts = {"seed": str(record.trial.seed), "shape": record.trial.shape}
     if record.how is not None:
         facts["engine"] = record.how
+    if diagnosis is not None:
+        facts["diagnosis"] = f"{diagnosis.tag}: {diagnosis.sentence}"
     if record.best_value is not None:
         facts[f"best {metric}"] = f"{number(record.best_value)} at epoch {record.best_epoch}"
     if reports:
@@ -168,7 +173,8 @@ def trial_panel(sweep: str, record: TrialRecord, reports: Sequence[Report], metr
     parts: list[RenderableType] = [head, Padding(_pairs(facts), (1, 0, 1, 2)), Text("Sampled values", "dim")]
     parts.append(Padding(_pairs({name: scalar(value) for name, value in record.trial.values.items()}), (0, 0, 1, 2)))
     if reports:
-        names = list(dict.fromkeys(key for report in reports for key in report.metrics))
+        parts += _inside(reports)
+        names = list(dict.fromkeys(key for report in reports for key in report.metrics if not key.startswith(WATCHED)))
         headings = ["epoch", *(name.replace("_", "\n", 1) for name in names)]
         table = _table(*headings, numeric=headings)
         for report in reports:
@@ -176,6 +182,15 @@ def trial_panel(sweep: str, record: TrialRecord, reports: Sequence[Report], metr
             table.add_row(str(report.epoch), *(number(report.metrics.get(name)) for name in names), style=style)
         parts.append(Padding(table, (0, 0, 0, 2)))
     return Group(*parts)
+
+
+def _inside(reports: Sequence[Report]) -> list[RenderableType]:
+    """The monitor's numbers of the last epoch that has any."""
+    for report in reversed(reports):
+        found = {key.removeprefix(WATCHED): number(value) for key, value in report.metrics.items() if key.startswith(WATCHED)}
+        if found:
+            return [Text(f"Monitor, epoch {report.epoch}", "dim"), Padding(_pairs(found), (0, 0, 1, 2))]
+    return []
 
 
 def when(at: float) -> str:

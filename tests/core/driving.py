@@ -16,9 +16,13 @@ GO = Continue("go on")
 PRUNE = Stop(Outcome.PRUNED, "worse than the rung")
 
 
+CLOCK = {"seconds", "monitor/rows_per_second", "monitor/memory_mb"}
+"""What depends on the machine's moment."""
+
+
 def curve(reports: Iterable[Report]) -> list[tuple[int, dict[str, str], str | None]]:
     """What of one trial's reports must be the same again, to the bit; hexadecimal, so that NaN equals itself."""
-    return [(r.epoch, {name: value.hex() for name, value in r.metrics.items() if name != "seconds"}, r.ended) for r in reports]
+    return [(r.epoch, {name: value.hex() for name, value in r.metrics.items() if name not in CLOCK}, r.ended) for r in reports]
 
 
 def script(training: Training, *answers: Mapping[int, Command]) -> list[list[Report]]:

@@ -135,11 +135,11 @@ def test_the_metrics_are_those_of_the_task(digits: Dataset, diabetes: Dataset, m
     """Classification and regression each report their own; auroc only where it is searched, skipped steps only with fp16."""
     common = {"train_loss", "val_loss", "lr", "grad_norm", "seconds"}
     scores = {"train_accuracy", "val_accuracy", "val_f1_macro"}
-    one = {"training": {"epochs": 1}}
+    one: dict[str, Any] = {"training": {"epochs": 1, "monitor": False}}
     assert drive(train([make_trial(**one)], digits, device="cpu"))[0].metrics.keys() == common | scores
     searched = drive(train([make_trial(**one, search={"metric": "val_auroc"})], digits, device="cpu"))[0].metrics
     assert searched.keys() == common | scores | {"val_auroc"}
-    half = drive(train([make_trial(training={"epochs": 1, "precision": "fp16"})], digits, device="cpu"))[0].metrics
+    half = drive(train([make_trial(training={**one["training"], "precision": "fp16"})], digits, device="cpu"))[0].metrics
     assert half.keys() == common | scores | {"skipped_steps"}
     regression = drive(train([make_trial(**one, task="regression", search={"metric": "val_r2"})], diabetes, device="cpu"))[0].metrics
     assert regression.keys() == common | {"val_mae", "val_rmse", "val_r2"}

@@ -13,6 +13,7 @@ from sweeper.config.schema import Config
 from sweeper.core import init, models, monitor, optim, schedule
 from sweeper.core.augment import Augmentation
 from sweeper.core.batches import Plan, Resident
+from sweeper.core.diagnose import WATCHED
 from sweeper.core.evaluate import CHUNK_BYTES, hits, lane_losses, lane_training_losses, scores
 from sweeper.core.schedule import Schedule
 from sweeper.core.stack import kernels
@@ -102,7 +103,7 @@ class FusedStack:
             slot: {
                 name: table[row][lane.row]
                 for row, name in enumerate(found)
-                if not name.startswith(monitor.WATCHED) or self._looks_into(lane, lane.epoch)
+                if not name.startswith(WATCHED) or self._looks_into(lane, lane.epoch)
             }
             | {"lr": self._last_rates[lane.row]}
             for slot, lane in self._lanes.items()

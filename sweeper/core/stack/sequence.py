@@ -46,6 +46,9 @@ class Forward(Protocol):
     def __call__(self, x: torch.Tensor, this: Pass) -> torch.Tensor:
         """Maps ``x`` [K, rows (padded to a multiple of ``row_unit``), *input_shape (one axis if ``flat``)] to [K, rows, outputs]."""
 
+    def activations(self, x: torch.Tensor, this: Pass) -> list[torch.Tensor]:
+        """The outputs [K, rows, ...] of every activation on the way of ``x`` through the models."""
+
 
 class _Linear(torch.autograd.Function):
     """``x @ w.T + b`` of K lanes. The same bits for a lane whatever K is, which ``torch.bmm`` alone does not give for odd sizes."""
@@ -170,9 +173,10 @@ class SequenceForward:
 
     flat = True
 
-    def __init__(self, steps: Sequence[Step], row_unit: int) -> None:
+    def __init__(self, steps: Sequence[Step], row_unit: int, activations: frozenset[int]) -> None:
         self.row_unit = row_unit
         self._steps = steps
+        self._activations = activations
 
     @classmethod
     def of(cls, model: nn.Module, input_shape: tuple[int, ...], dtype: torch.dtype) -> SequenceForward | None:
@@ -191,6 +195,7 @@ class SequenceForward:
         elif len(input_shape) != 1:
             return None
         steps: list[Step] = []
+        activations: set[int] = set()
         widths = [math.prod(input_shape)]
         drops = 0
         for name, module in named:
@@ -201,17 +206,28 @@ class SequenceForward:
                 steps.append(_dropout(drops))
                 drops += 1
             elif type(module) in ELEMENTWISE:
+                if not isinstance(module, nn.Identity):
+                    activations.add(len(steps))
                 steps.append(_elementwise(module))
             else:
                 return None
         # So that every layer's part of a lane is a whole number of ALIGN floats: see slabs.
-        return cls(steps, math.lcm(*(ALIGN // math.gcd(ALIGN, width) for width in widths)))
+        return cls(steps, math.lcm(*(ALIGN // math.gcd(ALIGN, width) for width in widths)), frozenset(activations))
 
     def __call__(self, x: torch.Tensor, this: Pass) -> torch.Tensor:
         """See ``Forward``."""
         for step in self._steps:
             x = step(x, this)
         return x[:, : this.rows]
+
+    def activations(self, x: torch.Tensor, this: Pass) -> list[torch.Tensor]:
+        """See ``Forward``."""
+        found = []
+        for place, step in enumerate(self._steps):
+            x = step(x, this)
+            if place in self._activations:
+                found.append(x[:, : this.rows])
+        return found
 
 
 def _sequence(model: nn.Module) -> list[tuple[str, nn.Module]]:
