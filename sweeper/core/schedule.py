@@ -1,7 +1,6 @@
 """Learning-rate schedules: the multiplier of the peak at every optimizer step.
 
-A schedule is a warm-up and a decay. The warm-up is a factor that climbs in a straight line and is 1 from its last step on; the decay
-is 1 until then. What counts epochs by number (``step``, ``multi_step``) counts from the beginning of training, everything else
+A schedule is a warm-up times a decay. The warm-up climbs in a straight line, and is 1 once it is over. What counts epochs by number (``step``, ``multi_step``) counts from the beginning of training, everything else
 begins where the warm-up ends. ``one_cycle`` brings a warm-up of its own.
 """
 
@@ -139,6 +138,6 @@ def _warmup_steps(config: schema.Schedule, epochs: int, steps_per_epoch: int) ->
             f"schedule.{key}",
             f"a warm-up of {steps} steps, but training has {total} ({epochs} epochs of {steps_per_epoch}): the peak is never reached",
             f"a warm-up of at most {total - 1} steps",
-            f"write schedule.{key}: {getattr(config, key) / 10:g}, or train for more epochs",
+            "make it shorter, or train for more epochs",
         )
     return steps

@@ -26,6 +26,7 @@ from sweeper.config.schema import (
     WarmupCosine,
     WarmupLinear,
 )
+from sweeper.config.space import Space
 from sweeper.core import schedule
 from sweeper.errors import InputError
 
@@ -203,6 +204,36 @@ def test_a_restart_begins_at_the_peak() -> None:
 def test_constant_is_the_peak(config: schema.Schedule) -> None:
     """Every step has the multiplier 1; drops on a plateau are not the step's doing."""
     assert set(rates(config)) == {1.0}
+
+
+SEARCHED = """
+name: a
+training:
+  scale_lr_with_batch: {choice: [null, 32]}
+  scale_lr_rule: {choice: [linear, sqrt], when: {training.scale_lr_with_batch: 32}}
+schedule:
+  choice:
+    - {name: constant, warmup_epochs: {uniform: [0, 3]}}
+    - {name: step, step_size: {int: [5, 15]}, gamma: {log: [0.1, 0.9]}}
+    - {name: multi_step, milestones: [9, 20], gamma: {uniform: [0.1, 0.5]}}
+    - {name: exponential, gamma: {uniform: [0.8, 0.99]}, warmup_fraction: {choice: [null, 0.1]}}
+    - {name: cosine, final_fraction: {uniform: [0, 0.1]}}
+    - {name: cosine_restarts, period: {int: [1, 10]}, multiplier: {int: [1, 2]}}
+    - {name: warmup_cosine, warmup_steps: {int: [0, 90]}}
+    - {name: warmup_linear, warmup_fraction: {uniform: [0, 0.3]}}
+    - {name: one_cycle, initial_div: {log: [5, 50]}, final_div: {log: [10, 1e5]}}
+    - {name: reduce_on_plateau, factor: {log: [0.1, 0.5]}, patience: {int: [1, 5]}, min_fraction: {log: [1e-4, 1e-2]}}
+search: {grace_epochs: 4}
+"""
+
+
+def test_every_number_of_every_schedule_can_be_searched() -> None:
+    """One space with all of them, each with its own ranges; what it gives at its bounds is trained."""
+    space = Space.parse(SEARCHED, "a.yaml")
+    found = [config.schedule for config in space.corners()]
+    assert {type(one) for one in found} == set(ALL)
+    for one in found:
+        assert max(rates(one, 30, 5)) == 1.0
 
 
 @pytest.mark.parametrize(
