@@ -1,7 +1,8 @@
 """Learning-rate schedules: the multiplier of the peak at every optimizer step.
 
-A schedule is a warm-up times a decay. The warm-up climbs in a straight line, and is 1 once it is over. What counts epochs by number (``step``, ``multi_step``) counts from the beginning of training, everything else
-begins where the warm-up ends. ``one_cycle`` brings a warm-up of its own.
+A schedule is a warm-up times a decay. The warm-up climbs in a straight line, and is 1 once it is over. What counts epochs by number
+(``step``, ``multi_step``) counts from the beginning of training, everything else begins where the warm-up ends. ``one_cycle`` brings a
+warm-up of its own.
 """
 
 from __future__ import annotations

@@ -152,7 +152,9 @@ def test_asha_costs_the_same_whatever_the_number_of_trials() -> None:
 def test_the_space_names_its_pruner() -> None:
     """``search.pruner`` picks the rule; where epochs are searched, the longest training has the rungs."""
     assert isinstance(pruner_of(space(pruner="none")), NoPruner)
-    assert isinstance(pruner_of(space("name: a\nschedule: {name: constant, warmup_steps: 9}", pruner="none", grace_epochs="auto")), NoPruner)
+    assert isinstance(
+        pruner_of(space("name: a\nschedule: {name: constant, warmup_steps: 9}", pruner="none", grace_epochs="auto")), NoPruner
+    )
     assert isinstance(pruner_of(space(pruner="median")), MedianPruner)
     text = "name: a\nmodel: {width: {choice: [32, 64]}}\ntraining: {epochs: {choice: [5, 60]}}\n"
     assert pruner_of(space(text, pruner="asha")).ask_at == {2, 6, 18, 54}
