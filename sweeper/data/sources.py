@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sweeper.config.nearest import hint
-from sweeper.config.schema import SOURCE_WORDS, source_kind
-from sweeper.config.schema import SOURCES as BUILT_IN
+from sweeper.config.schema import SOURCE_WORDS, SOURCES, source_kind
 from sweeper.data import files, synthetic
 from sweeper.data.content import Content, content_hash
 from sweeper.data.functions import content_of, read_function
@@ -20,6 +19,8 @@ from sweeper.errors import InputError
 if TYPE_CHECKING:
     from sweeper.config.schema import Data
 
+BUILT_IN = SOURCES
+"""What is there without a file; only the parameters of a synthetic set can be wrong."""
 READERS = {".csv": files.read_csv, ".parquet": files.read_parquet, ".npz": files.read_npz}
 
 

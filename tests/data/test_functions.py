@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,6 +53,10 @@ def test_a_users_function_beside_the_space_gives_the_data(tmp_path: Path) -> Non
     finally:
         sys.path[:] = path
         del sys.modules["my_data_one"]
+    again = pickle.loads(pickle.dumps(one))  # noqa: S301 - as it travels to a worker, which does not have the module
+    assert np.array_equal(
+        again.preprocessing.transform(np.arange(80.0).reshape(40, 2))[:3], one.preprocessing.transform([[0, 1], [2, 3], [4, 5]])
+    )
     assert one.input_shape == (2,)
     assert one.summary["rows"] == {"train": 24, "val": 8, "test": 8}
     assert one.summary["source"] == "my_data_one:load"

@@ -148,3 +148,23 @@ def test_several_labels_of_a_row(tmp_path: Path) -> None:
         ((outputs_of(model.net, torch.as_tensor(data.test.x)) > 0).numpy() == data.test.y).mean()
     )
     assert {"val_auroc", "train_accuracy"} - set(result.metrics) == {"val_auroc"}
+
+
+def test_a_model_of_texts_takes_texts(tmp_path: Path) -> None:
+    """Raw texts in, labels out, through the vocabulary that travels with the model."""
+    tree = {
+        "name": "texts",
+        "data": {"source": "synthetic_text", "params": {"rows": 150}},
+        "model": {"family": "rnn", "width": 8, "hidden": 8},
+        "training": {"epochs": 1},
+    }
+    config = config_from_tree(tree)
+    data = prepare(config.data, config.task)
+    train(config, out=tmp_path / "job", data=data)
+    model = load_model(tmp_path / "job")
+    texts = ["the plot was not dull.", "", "words that nobody has seen"]
+    assert set(model.predict(texts)) <= {"negative", "positive"}
+    assert model.predict_proba(texts).sum(1) == pytest.approx(np.ones(3))
+    assert model.outputs(texts[:1]) == pytest.approx(model.outputs(texts)[:1], abs=1e-6)
+    with pytest.raises(InputError, match="one text"):
+        model.predict(texts[0])
