@@ -34,8 +34,9 @@ def train(
     A trial of whose interrupted attempt something was saved in ``checkpoints`` goes on from there: its old reports come first, one by one
     in rounds of their own.
 
-    Report metrics: ``train_loss``, ``val_loss``, ``lr`` (last step's), ``grad_norm`` (mean over the epoch's steps, before
-    clipping), ``seconds`` (of the epoch for the whole stack, with evaluation); ``train_accuracy``, ``val_accuracy``, ``val_f1_macro``
+    Report metrics: ``train_loss`` (plain, on the rows as they were augmented; a blend of two counts by the target of its larger share),
+    ``val_loss``, ``lr`` (last step's), ``grad_norm`` (mean over the epoch's steps, before clipping),
+    ``seconds`` (of the epoch for the whole stack, with evaluation); ``train_accuracy``, ``val_accuracy``, ``val_f1_macro``
     and, where it is searched, ``val_auroc``; or ``val_mae``, ``val_rmse`` (in the target's units) and ``val_r2``;
     ``skipped_steps`` with fp16.
 
@@ -59,7 +60,9 @@ def run(
     """``train`` by an engine that has been chosen, on data that is on its device."""
     set_threads(trials[0], resident)
     stack = choice.stack(trials, resident)
-    how = f"{choice.reason}; {precision.choose(stack.lane(0).config.training.precision, resident.device)[1]}"
+    first = stack.lane(0)
+    reasons = [choice.reason, precision.choose(first.config.training.precision, resident.device)[1]]
+    how = "; ".join([*reasons, f"{first.parameters:,} parameters"])
 
     def course(lane: Lane) -> Course:
         return Course(lane, resident, checkpoints, choice.engine, how)

@@ -66,6 +66,16 @@ def test_a_trial_goes_on_as_if_it_had_not_been_interrupted(
 
 
 @ENGINES
+def test_augmentation_and_accumulation_go_on(small: Dataset, make_trial: Any, tmp_path: Path, training: dict[str, Any]) -> None:
+    """What is drawn in an epoch depends on the epoch, and no gradient is left over at its end."""
+    training = {**training, "epochs": 3, "batch_size": 16, "accumulate": 3, "class_weights": "balanced"}
+    trial = make_trial(4, seed=4, augment={"mixup": 0.2, "noise": 0.1, "rotate": 15.0, "erase": 0.2}, training=training)
+    interrupt([trial], small, tmp_path / "a", 2)
+    resumed, whole = (script(train([trial], small, device="cpu", checkpoints=tmp_path / name)) for name in "ab")
+    assert curve(of(4, resumed)) == curve(of(4, whole))
+
+
+@ENGINES
 def test_drops_on_a_plateau_go_on(small: Dataset, make_trial: Any, tmp_path: Path, training: dict[str, Any]) -> None:
     """The drops that there were stay, and patience that was half spent is half spent, also in another lane beside others."""
     schedule = {"name": "reduce_on_plateau", "patience": 2, "factor": 0.5}
