@@ -8,6 +8,8 @@ from typing import Literal
 import torch
 from torch import optim
 
+from sweeper.core.optim import lean
+
 Name = Literal["fp32", "bf16", "fp16"]
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -80,6 +82,9 @@ class Precision:
 
     def step(self, optimizer: optim.Optimizer) -> None:
         """One optimizer step, or none where a scaled gradient overflowed."""
+        if not self.scaled:
+            lean.step(optimizer)
+            return
         self._scaler.step(optimizer)
         self._scaler.update()
 
