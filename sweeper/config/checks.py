@@ -7,7 +7,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sweeper.config import nearest
-from sweeper.config.schema import SOURCE_WORDS, SOURCES, SYNTHETIC, Config, MultiStep, ReduceOnPlateau, Sgd, Transformer, source_kind
+from sweeper.config.schema import (
+    SOURCE_WORDS,
+    SOURCES,
+    SYNTHETIC,
+    Config,
+    Data,
+    MultiStep,
+    ReduceOnPlateau,
+    Sgd,
+    Tokens,
+    Transformer,
+    source_kind,
+)
 from sweeper.config.strict_yaml import KeyPath
 from sweeper.trial import CLASSIFICATION_METRICS, REGRESSION_METRICS
 
@@ -54,6 +66,15 @@ def _data(config: Config) -> Iterator[Conflict]:
         found = f"params for {data.source}, which takes none"
         hint = "delete it, or write source: my_package.module:load"
         yield Conflict(("data", "params"), found, "params for a function, or for synthetic data", hint, (("data", "source"),))
+    if data.tokens != Tokens() and data.text is None and kind in ("named", "file", "folder") and data.source != "synthetic_text":
+        hint = "write text: ..., the name of the column, or delete tokens"
+        yield Conflict(("data", "tokens"), f"tokens for {data.source} without a column of texts", "tokens beside text", hint)
+    if kind is not None and kind != "folder":
+        for key in ("image_size", "image_mode"):
+            if getattr(data, key) != Data.model_fields[key].default:
+                found = f"{key} {getattr(data, key)} for {data.source}, which is no folder of images"
+                hint = "delete it, or write source: ./photos"
+                yield Conflict(("data", key), found, "only for a folder of images", hint, (("data", "source"),))
     if data.val_fraction + data.test_fraction >= 1:
         found = f"val_fraction {data.val_fraction} and test_fraction {data.test_fraction} leave nothing to train on"
         yield Conflict(("data", "val_fraction"), found, "a sum below 1", "write val_fraction: 0.2", (("data", "test_fraction"),))
