@@ -52,6 +52,11 @@ class FusedLane:
     def __post_init__(self) -> None:
         self.peak = self.config.optimizer.lr * batch_scale(self.config)
 
+    @property
+    def parameters(self) -> int:
+        """See ``Lane.parameters``."""
+        return sum(leaf[0].numel() for leaf in self.slabs.leaves.values())
+
     def state(self) -> Mapping[str, torch.Tensor]:
         """See ``Lane.state``."""
         return self.slabs.state(self.row)

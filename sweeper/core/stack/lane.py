@@ -22,6 +22,10 @@ class Lane(Protocol):
     epoch: int
     level: float
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers training changes."""
+
     def state(self) -> Mapping[str, torch.Tensor]:
         """The model's ``state_dict`` as it is now, as an ordinary single model has it; views that training goes on to change."""
 

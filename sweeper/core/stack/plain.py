@@ -63,6 +63,11 @@ class PlainLane:
     def level(self, value: float) -> None:
         self._rate.level = value
 
+    @property
+    def parameters(self) -> int:
+        """See ``Lane.parameters``."""
+        return self._flat.values.numel()
+
     def state(self) -> Mapping[str, torch.Tensor]:
         """See ``Lane.state``."""
         found: Mapping[str, torch.Tensor] = self.model.state_dict()

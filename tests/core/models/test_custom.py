@@ -145,7 +145,7 @@ def test_a_space_finds_the_module_beside_it_and_says_so_in_every_config(
         file = folder / "own.yaml"
         file.write_text(f"name: own\nmodel: {{family: custom, path: '{path}', params: {{width: {{int: [4, 16]}}}}}}\n")
         space = Space.load(file)
-        resolved = space.resolve(lambda leaf: 7, seed=1)
+        resolved = space.resolve(lambda _leaf: 7, seed=1)
         assert resolved.config.model == Custom(path=path, params={"width": 7}, folder=str(tmp_path))
         assert Space.parse(space.text, "the ledger").fingerprint() == space.fingerprint()
         file.write_text(dump_config(resolved.config))

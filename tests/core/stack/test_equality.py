@@ -91,10 +91,14 @@ TECHNIQUES = {
     "momentum": tried(optimizer={**SGD, "momentum": [0.9, 0.0, 0.5]}),
     "nesterov": tried(optimizer={**SGD, "nesterov": True, "momentum": [0.9, 0.5]}),
     "adam": tried(optimizer={**RATES, "name": "adam", "weight_decay": [1e-2, 0.0], "beta1": [0.9, 0.5], "beta2": [0.999, 0.9, 0.99]}),
-    "rmsprop": tried(optimizer={**RATES, "name": "rmsprop", "weight_decay": [1e-2, 0.0], "alpha": [0.99, 0.9], "eps": [1e-8, 1e-4]}),
-    "rmsprop-momentum": tried(optimizer={**RATES, "name": "rmsprop", "momentum": [0.9, 0.0, 0.5]}, training={"clip_norm": [None, 0.05]}),
-    "lion": tried(optimizer={"name": "lion", "lr": [1e-4, 4e-4, 2e-4], "weight_decay": [0.1, 0.0, 1.0], "beta1": [0.9, 0.5]}),
-    "lion-odd": tried(optimizer={"name": "lion", "beta2": [0.99, 0.9]}, model={"width": 13}, training={"batch_size": 19}),
+    "rmsprop": tried(
+        optimizer={**RATES, "name": "rmsprop", "momentum": [0.9, 0.0, 0.5], "weight_decay": [1e-2, 0.0], "alpha": [0.99, 0.9]}
+    ),
+    "lion": tried(
+        optimizer={"name": "lion", "lr": [1e-4, 4e-4, 2e-4], "weight_decay": [0.1, 0.0, 1.0], "beta1": [0.9, 0.5], "beta2": [0.99, 0.9]},
+        model={"width": 13},
+        training={"batch_size": 19, "clip_norm": [None, 0.05]},
+    ),
     "constant": tried(schedule={"name": "constant"}),
     "schedules": tried(schedule={"name": "warmup_cosine", "warmup_fraction": [0.0, 0.5, 0.2], "final_fraction": [0.0, 0.3]}),
     "schedules-by-epoch": tried(schedule=BY_EPOCH, training={"min_delta": 100.0}),
