@@ -64,7 +64,7 @@ class Muon(Node):
 
     Everything else is embeddings, convolution kernels, the output layer, biases and norms; the last two are not decayed. The matrix of a
     dense first layer is Muon's. Its momentum is made orthogonal, so a step has the length of its learning rate whatever the gradient's.
-    The schedule moves both learning rates alike.
+    The schedule and the range test move both learning rates alike.
     """
 
     name: Literal["muon"] = "muon"

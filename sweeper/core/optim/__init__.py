@@ -44,10 +44,7 @@ def build(config: Optimizer, flat: Flat) -> optim.Optimizer:
         case Adam():
             return optim.Adam(groups, lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps, fused=True)
         case RmsProp():
-            on_gpu = flat.gradient.device.type == "cuda"  # only there may its count of steps lie beside the parameters
-            return optim.RMSprop(
-                groups, lr=config.lr, alpha=config.alpha, eps=config.eps, momentum=config.momentum, foreach=False, capturable=on_gpu
-            )
+            return optim.RMSprop(groups, lr=config.lr, alpha=config.alpha, eps=config.eps, momentum=config.momentum, foreach=False)
         case Lion():
             return lion.Lion(groups, lr=config.lr, betas=(config.beta1, config.beta2))
         case Muon():

@@ -49,6 +49,7 @@ class Lion(optim.Optimizer):
                 if found_inf is not None:
                     gradient = gradient.where(found_inf == 0, 0.0)
                 update = momentum.lerp(gradient, 1 - beta1).sign_()
-                parameter.mul_(1 - rate * group["weight_decay"])
+                if group["weight_decay"]:
+                    parameter.mul_(1 - rate * group["weight_decay"])
                 parameter.sub_(update.mul_(rate))
                 momentum.lerp_(gradient, news)

@@ -29,7 +29,7 @@ class LaneOptimizer(Protocol):
         """Takes the lanes' numbers, by row."""
 
     def step(self, rates: Any, divisors: torch.Tensor) -> None:
-        """One step.
+        """One step; the stack's gradient is divided or left as it is, nothing else is done to it.
 
         Args:
             rates: learning rates by row; numbers where lanes are stepped one by one, a tensor [K] for the formulas.
