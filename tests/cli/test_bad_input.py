@@ -60,6 +60,22 @@ SPACES = {
         r"tiny\.yaml:6:\d+ .*augment\.flip.*0\.5 is for images.*mixup, noise",
     ),
     "a cnn on a table": (GOOD.replace("family: mlp, width: {choice: [8, 16]}", "family: cnn"), r"tiny\.yaml:3:\d+ .*model\.family.*images"),
+    "an rnn on a table": (
+        GOOD.replace("family: mlp, width: {choice: [8, 16]}", "family: rnn"),
+        r"tiny\.yaml:3:\d+ .*model\.family.*series or images or text.*allowed: mlp",
+    ),
+    "heads that do not divide the width": (
+        GOOD.replace("family: mlp, width: {choice: [8, 16]}", "family: transformer, width: {choice: [8, 12]}, heads: 8"),
+        r"tiny\.yaml:3:\d+ .*model\.heads.*heads 8 with width 12.*a divisor of the width",
+    ),
+    "a custom model without a path": (
+        GOOD.replace("family: mlp, width: {choice: [8, 16]}", "family: custom"),
+        r"tiny\.yaml:3:\d+ .*model\.path.*path is missing.*my_nets:build",
+    ),
+    "a module that is not there": (
+        GOOD.replace("family: mlp, width: {choice: [8, 16]}", "family: custom, path: absent_nets:build"),
+        r"tiny\.yaml:3:\d+ .*model\.path.*no module 'absent_nets'.*looked in",
+    ),
     "a file that is not there": (GOOD.replace("table.csv", "tabel.csv"), r"tiny\.yaml:2:\d+ .*data\.source.*table\.csv"),
     "a target that is no column": (GOOD.replace("target: label", "target: lable"), r"tiny\.yaml:2:\d+ .*data\.target.*label"),
     "more workers than CPUs": (GOOD + "resources: {workers: 5000}\n", r"tiny\.yaml:6:\d+ .*resources\.workers.*5000"),
