@@ -57,7 +57,7 @@ def size_of(model: nn.Module, input_shape: tuple[int, ...], tokens: int = 0) -> 
 
 def _recurrent_flops(x: tuple[int, ...], *weights: Any, **_: Any) -> int:
     """Of one recurrent layer ``[time, n, width]``, which torch runs as a whole on a CPU; the first two weights are matrices."""
-    return 2 * x[0] * x[1] * sum(weight[0] * weight[1] for weight in weights[:2])
+    return 2 * x[0] * x[1] * sum(int(weight[0] * weight[1]) for weight in weights[:2])
 
 
 def _short(flops: int) -> str:
