@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 BIN := .venv/bin
 SWEEPER := set -f; exec $(BIN)/python -m sweeper
 
-.PHONY: help setup sweep lr-range train ui test lint bench bench-gpu clean
+.PHONY: help setup sweep check lr-range train ui test lint bench bench-gpu clean
 
 help: ## these lines
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,10 @@ setup: .venv/ready ## make .venv with the pinned versions (all others do this by
 sweep: .venv/ready ## search a space: SPACE=mlp [TRIALS=64] [ARGS="--runner local"]
 	@[ -n "$$SPACE" ] || { echo 'which space? for example: make sweep SPACE=mlp' >&2; exit 2; }; \
 	$(SWEEPER) sweep $${TRIALS:+"--trials=$$TRIALS"} $$ARGS -- "$$SPACE"
+
+check: .venv/ready ## look for mistakes in data, model and space first: SPACE=mlp
+	@[ -n "$$SPACE" ] || { echo 'which space? for example: make check SPACE=mlp' >&2; exit 2; }; \
+	$(SWEEPER) check $$ARGS -- "$$SPACE"
 
 lr-range: .venv/ready ## learning-rate range test of a space: SPACE=mlp
 	@[ -n "$$SPACE" ] || { echo 'which space? for example: make lr-range SPACE=mlp' >&2; exit 2; }; \

@@ -82,7 +82,7 @@ def test_no_value_is_read_as_a_command(checkout: Path, name: str, value: str, by
 
 def test_a_missing_value_is_asked_for(checkout: Path) -> None:
     """Without SPACE or CONFIG the target says how to give it and calls nothing."""
-    for target, name in (("sweep", "SPACE"), ("lr-range", "SPACE"), ("train", "CONFIG")):
+    for target, name in (("sweep", "SPACE"), ("check", "SPACE"), ("lr-range", "SPACE"), ("train", "CONFIG")):
         done = make(checkout, target)
         assert (done.returncode, done.stdout) == (2, "")
         assert f"make {target} {name}=" in done.stderr

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import make_url
 
+from sweeper.app.check import first_look
 from sweeper.app.checks import placed, prepared
 from sweeper.app.desk import open_desk
 from sweeper.app.existing import known_sweeps
@@ -59,6 +60,7 @@ class Request:
         runner: ``ray`` or ``local``.
         fresh: start a new sweep whatever there is.
         quiet: print nothing on the way.
+        check: look at the data and the space of a new sweep first, and refuse what cannot work.
     """
 
     space: str
@@ -68,6 +70,7 @@ class Request:
     runner: str = "ray"
     fresh: bool = False
     quiet: bool = False
+    check: bool = True
 
 
 @dataclass(frozen=True)
@@ -125,9 +128,9 @@ def sweep(request: Request, tell: Callable[[str], None], announce: Callable[[Fin
     with placed(choice.space):
         room = slots(choice.space.base.resources, choice.space.source, cluster=bool(os.environ.get("RAY_ADDRESS")))
     # What a user brings is checked before anything is started; a built-in set cannot be bad, and is loaded while Ray starts.
-    data = None if choice.space.base.data.source in BUILT_IN else prepared(choice.space)
+    data = None if choice.space.base.data.source in BUILT_IN else _ready(request, choice, tell)
     with _cluster(request.runner, choice.name) as cluster, follow.start(choice.name) as follower:
-        data = prepared(choice.space) if data is None else data
+        data = _ready(request, choice, tell) if data is None else data
         ledger = Ledger.open(home.ledger_url)
         writer = claimed(home, ledger, choice, data)
         try:
@@ -198,6 +201,18 @@ def _facts(home: Home, space: Space, data: Dataset) -> dict[str, Any]:
     }
 
 
+def _ready(request: Request, choice: Choice, tell: Callable[[str], None]) -> Dataset:
+    """The data, looked at before a new sweep begins.
+
+    Raises:
+        InputError: it cannot be used, or a check fails.
+    """
+    data = prepared(choice.space)
+    if choice.action is Action.CREATE and request.check:
+        first_look(choice.space, data, tell)
+    return data
+
+
 def _cluster(runner: str, name: str) -> AbstractContextManager[Cluster | None]:
     """Ray, which begins to start when it is entered; nothing for the local runner."""
     if runner == "local":
@@ -245,7 +260,7 @@ def _exporter_imported(ledger: Ledger, sweep: str) -> Iterator[None]:
             while ledger.counts(sweep).closed == before:
                 if over.wait(LOOK_S):
                     return
-            import_module("sweeper.production.model")
+            import_module("sweeper.production.insight")
 
     thread = threading.Thread(target=ahead, name="sweeper-ahead", daemon=True)
     thread.start()

@@ -62,6 +62,7 @@ def sweep(
     name: Name = None,
     runner: Annotated[Runner, typer.Option(help="ray: worker processes; local: in this process, for a debugger")] = Runner.RAY,
     fresh: Annotated[bool, typer.Option("--fresh", help="start a new sweep, whatever there is")] = False,
+    no_check: Annotated[bool, typer.Option("--no-check", help="start even where a look at the data says that it cannot work")] = False,
     as_json: Json = False,
 ) -> None:
     """Search a space and keep the best config. Run again, it resumes an open sweep or shows a finished one."""
@@ -69,7 +70,7 @@ def sweep(
     from sweeper.app.sweep import Request
     from sweeper.app.sweep import sweep as run
 
-    request = Request(space, overrides or (), trials, name, runner.value, fresh, quiet=as_json)
+    request = Request(space, overrides or (), trials, name, runner.value, fresh, quiet=as_json, check=not no_check)
     if as_json:
         finished = run(request, _to_stderr, lambda _: None)
         _print_json(as_dict(finished))
@@ -90,6 +91,23 @@ def plan(space: SpaceName, trials: Trials = None, overrides: Overrides = None, n
         _print_json(made.as_dict())
     else:
         show(made)
+
+
+@cli.command()
+def check(space: SpaceName, overrides: Overrides = None, as_json: Json = False) -> None:
+    """Look for mistakes before compute is spent.
+
+    Checks the data, the model and training of the default config, the extreme configs, and what the sweep will cost.
+    """
+    from sweeper.app.check import row, run, show
+
+    if as_json:
+        checked = run(space, overrides or (), lambda _: None)
+        _print_json(checked.as_dict())
+    else:
+        checked = run(space, overrides or (), row)
+        show(checked)
+    raise typer.Exit(checked.exit_code)
 
 
 @cli.command("lr-range")

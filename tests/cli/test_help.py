@@ -21,7 +21,7 @@ def test_nothing_heavy_is_imported(statement: str) -> None:
 def test_help_names_every_command() -> None:
     """`sweeper --help` lists the commands with a sentence each."""
     done = subprocess.run([sys.executable, "-m", "sweeper", "--help"], capture_output=True, text=True, check=True)
-    for command in ("sweep", "plan", "lr-range", "train", "list", "show", "best", "cancel", "rm", "fsck", "sync", "schema", "ui"):
+    for command in ("sweep", "plan", "check", "lr-range", "train", "list", "show", "best", "cancel", "rm", "fsck", "sync", "schema", "ui"):
         assert f"  {command} " in done.stdout
     assert "..." not in done.stdout.split("Commands:")[1]  # every sentence fits its line
 
