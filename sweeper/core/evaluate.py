@@ -17,25 +17,9 @@ def training_loss(outputs: torch.Tensor, rows: Rows, task: str, label_smoothing:
     """The loss whose gradient is taken: ``task_loss``, or the mean of the rows' losses times their weights where they have any."""
     if rows.weight is None:
         return task_loss(outputs, rows.y, task, label_smoothing)
-    smoothing = torch.full((1,), label_smoothing, device=outputs.device)
-    others = [one if one is None else one.unsqueeze(0) for one in (rows.weight, rows.other, rows.other_weight)]
-    return lane_training_losses(outputs.unsqueeze(0), rows.y.unsqueeze(0), task, smoothing, *others).squeeze(0)
-
-
-def lane_training_losses(
-    outputs: torch.Tensor,
-    y: torch.Tensor,
-    task: str,
-    label_smoothing: torch.Tensor,
-    weight: torch.Tensor | None,
-    other: torch.Tensor | None,
-    other_weight: torch.Tensor | None,
-) -> torch.Tensor:
-    """``training_loss`` of K models at once; see ``lane_losses`` and ``Rows``."""
-    losses = lane_losses(outputs, y, task, label_smoothing, weight)
-    if other is not None:
-        losses = losses + lane_losses(outputs, other, task, label_smoothing, other_weight)
-    return losses
+    smoothing = torch.full((1,), label_smoothing, device=outputs.device) if label_smoothing else None
+    weight, other, other_weight = (one if one is None else one.unsqueeze(0) for one in (rows.weight, rows.other, rows.other_weight))
+    return lane_losses(outputs.unsqueeze(0), rows.y.unsqueeze(0), task, smoothing, weight, other, other_weight).squeeze(0)
 
 
 def task_loss(outputs: torch.Tensor, y: torch.Tensor, task: str, label_smoothing: float = 0.0) -> torch.Tensor:
@@ -53,9 +37,15 @@ def task_loss(outputs: torch.Tensor, y: torch.Tensor, task: str, label_smoothing
 
 
 def lane_losses(
-    outputs: torch.Tensor, y: torch.Tensor, task: str, label_smoothing: torch.Tensor | None = None, weight: torch.Tensor | None = None
+    outputs: torch.Tensor,
+    y: torch.Tensor,
+    task: str,
+    label_smoothing: torch.Tensor | None = None,
+    weight: torch.Tensor | None = None,
+    other: torch.Tensor | None = None,
+    other_weight: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """``task_loss`` of K models at once.
+    """``task_loss`` of K models at once, or ``training_loss`` where there are weights.
 
     Args:
         outputs: [K, n, classes], [K, n, labels] or [K, n, 1].
@@ -63,25 +53,36 @@ def lane_losses(
         task: ``classification``, ``multilabel`` or ``regression``.
         label_smoothing: [K], of classification; None: none.
         weight: [K, n], what each row's loss is multiplied by before the mean over the rows; None: 1.
+        other: as ``y``, targets of a second loss that is added to the first; None: there is none.
+        other_weight: [K, n], what the second loss is multiplied by.
 
     Returns:
         [K], fp32.
     """
-    if task == "multilabel":
-        losses = functional.binary_cross_entropy_with_logits(outputs.float(), y, reduction="none")
-        return _weighted(losses.mean(-1), weight).mean(-1)
+    outputs = outputs.float()
+    if task == "classification":
+        logs = functional.log_softmax(outputs.transpose(1, 2), 1)  # classes before rows: see task_loss
+
+    def of_rows(target: torch.Tensor) -> torch.Tensor:
+        if task == "classification":
+            return logs.gather(1, target.unsqueeze(1)).squeeze(1)
+        if task == "multilabel":
+            return functional.binary_cross_entropy_with_logits(outputs, target, reduction="none").mean(-1)
+        return (outputs.squeeze(-1) - target).square()
+
+    losses = of_rows(y)
+    if weight is not None:
+        losses = losses * weight
+    if other is not None and other_weight is not None and weight is not None:
+        losses = losses + of_rows(other) * other_weight
+        weight = weight + other_weight
     if task != "classification":
-        return _weighted((outputs.float().squeeze(-1) - y).square(), weight).mean(-1)
-    logs = functional.log_softmax(outputs.float().transpose(1, 2), 1)  # classes before rows: see task_loss
-    plain = -_weighted(logs.gather(1, y.unsqueeze(1)).squeeze(1), weight).mean(-1)
+        return losses.mean(-1)
+    plain = -losses.mean(-1)
     if label_smoothing is None:
         return plain
-    spread = _weighted(logs, None if weight is None else weight.unsqueeze(1))
+    spread = logs if weight is None else logs * weight.unsqueeze(1)
     return (1.0 - label_smoothing) * plain - label_smoothing * spread.mean((-1, -2))
-
-
-def _weighted(losses: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
-    return losses if weight is None else losses * weight
 
 
 def hits(outputs: torch.Tensor, y: torch.Tensor, task: str) -> torch.Tensor:

@@ -14,7 +14,7 @@ from sweeper.core import init, models, monitor, optim, schedule
 from sweeper.core.augment import Augmentation
 from sweeper.core.batches import Plan, Resident
 from sweeper.core.diagnose import WATCHED
-from sweeper.core.evaluate import CHUNK_BYTES, hits, lane_losses, lane_training_losses, scores
+from sweeper.core.evaluate import CHUNK_BYTES, hits, lane_losses, scores
 from sweeper.core.schedule import Schedule
 from sweeper.core.stack import kernels
 from sweeper.core.stack.feed import Batch, Chunk, epoch_of, padded
@@ -259,7 +259,7 @@ class FusedStack:
         leaves = self._slabs.leaves
         dropped = [mask for mask in masks if mask is not None]
         outputs = self._fit.forward(x, Pass(leaves, self._slabs.buffers, dropped, y.shape[1], training=True))
-        losses = lane_training_losses(outputs, y, self._data.task, self._smoothing, weight, other, other_weight)
+        losses = lane_losses(outputs, y, self._data.task, self._smoothing, weight, other, other_weight)
         # The sum, not the mean: a lane's gradient is that of its own loss.
         return outputs.detach(), losses.detach(), torch.autograd.grad(losses.sum(), list(leaves.values()))
 
