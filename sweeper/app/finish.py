@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweeper.app import insight
 from sweeper.app.home import Home
 from sweeper.atomic import replace_text
 from sweeper.config.files import config_from_tree, dump_config
@@ -52,6 +53,7 @@ def crown(home: Home, ledger: Ledger, writer: Writer, data: Dataset) -> None:
         touch = {"trial": best.number, "metrics": {}, "touches": tested.get("touches", 0) + 1}
         writer.set_facts(test=touch)  # counted before the look: a crash in between must not hide one
         writer.set_facts(test={**touch, "metrics": evaluate_test(folder / "model", data)})
+    insight.write(folder, data)
     replace_text(folder / "best.yaml", dump_config(config))
     writer.set_facts(winner=best.number)
 

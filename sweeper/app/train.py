@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from sweeper.app import insight
 from sweeper.app.home import Home
 from sweeper.app.provenance import run_tags
 from sweeper.config.files import flat, load_config, tree_of
+from sweeper.core.diagnose import Diagnosis, Reference, diagnose
 from sweeper.errors import SweeperError
 from sweeper.tracking.words import number
+from sweeper.trial import Outcome
 
 if TYPE_CHECKING:
     from sweeper.production.train import TrainResult
@@ -26,12 +29,14 @@ class Job:
     """A finished production job.
 
     Attributes:
-        folder: ``runs/train/<name>-<n>``, with ``model/``.
+        folder: ``runs/train/<name>-<n>``, with ``model/`` and ``insight/``.
+        diagnosis: what was wrong with the training.
         trouble: why MLflow does not have it; None when it has.
     """
 
     result: TrainResult
     folder: Path
+    diagnosis: Diagnosis | None
     trouble: str | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -42,6 +47,7 @@ class Job:
             "best_epoch": result.best_epoch,
             "epochs": len(result.history),
             "reproduced": result.reproduced,
+            "diagnosis": self.diagnosis and {"tag": self.diagnosis.tag.value, "sentence": self.diagnosis.sentence},
             "model": str(result.model_dir),
             "tracking_trouble": self.trouble,
         }
@@ -82,7 +88,10 @@ def run(path: Path, overrides: Sequence[str], data: str | None, *, quiet: bool) 
     except SweeperError:
         shutil.rmtree(folder)  # there is no model, so there is nothing to keep
         raise
-    return Job(result, folder, _record(home, result, folder))
+    insight.write(folder, prepared)
+    files = insight.draw(folder, result.history, result.best_epoch)
+    found = diagnose(result.history, tree_of(config), Outcome.COMPLETE, Reference.of(config.task, prepared.summary))
+    return Job(result, folder, found, _record(home, result, found, folder, [*_model_files(folder), *files]))
 
 
 def show(job: Job) -> None:
@@ -95,13 +104,20 @@ def show(job: Job) -> None:
         recorded = result.config.provenance
         verdict = "reproduced bit for bit" if result.reproduced else "not reproduced exactly (another machine, versions or precision?)"
         console.print(f"{recorded['metric']} of {recorded['sweep']}/{recorded['trial']} was {recorded['value']!r}: {verdict}")
+    if job.diagnosis is not None:
+        console.print(f"diagnosis: {job.diagnosis.tag}: {job.diagnosis.sentence}", markup=False)
+    console.print(f"pictures: {home.shown(job.folder / insight.FOLDER)}")
     console.print(f"model: {home.shown(job.folder / 'model')}")
     console.print(f'use it: sweeper.load_model("{home.shown(job.folder / "model")}").predict(rows)', markup=False)
     if job.trouble:
         console.print(f"MLflow does not have this job: {job.trouble}", markup=False)
 
 
-def _record(home: Home, result: TrainResult, folder: Path) -> str | None:
+def _model_files(folder: Path) -> list[Path]:
+    return [folder / "model" / "config.yaml", folder / "model" / "checkpoint.json"]
+
+
+def _record(home: Home, result: TrainResult, found: Diagnosis | None, folder: Path, files: Sequence[Path]) -> str | None:
     from sweeper.tracking.runs import log_training
 
     config = result.config
@@ -111,9 +127,9 @@ def _record(home: Home, result: TrainResult, folder: Path) -> str | None:
         experiment=config.name,
         name=f"train/{folder.name}",
         params=flat(tree_of(config)),
-        tags=run_tags(),
+        tags={**run_tags(), **({} if found is None else {"diagnosis": found.tag.value, "diagnosis.why": found.sentence})},
         reports=result.history,
-        files=[folder / "model" / "config.yaml", folder / "model" / "checkpoint.json"],
+        files=files,
     )
 
 

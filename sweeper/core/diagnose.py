@@ -28,9 +28,13 @@ SWING = 0.5
 """Share of a curve's way that is undone again, from which on it oscillates, if it also turns in every third epoch."""
 SWING_SIZE = 0.03
 """Mean rise per epoch, in chance losses, below which swings do not matter."""
+CLIMB = 0.25
+"""Rise of the training loss from its lowest to its last value, in chance losses, that no healthy training has, however few its epochs."""
 STILL_FALLING = 0.5
 """Of the speed of the first half of training, per unit of learning rate, that the second half still has, from which on it was too slow.
 Per unit of learning rate, because a cosine makes every curve look flat at its end."""
+BARELY = 0.85
+"""A stopped trial that had time to learn, and whose loss is still above this share of the chance loss, was too slow."""
 SLOW_GAIN = 0.03
 """What the second half gained, in chance losses, below which there was little more to be had."""
 VANISHED = 1e-6
@@ -226,7 +230,9 @@ def not_learning(course: Course) -> str | None:
 
 
 def oscillating(course: Course) -> str | None:
-    """A loss that goes up and down."""
+    """A loss that goes up and down, or a training loss that has gone up."""
+    if course.train[-1] - min(course.train) > CLIMB * course.chance:
+        return f"the training loss rose from {min(course.train):.3g} to {course.train[-1]:.3g}"
     for name, curve in (("training", course.train), ("validation", course.val)):
         moves = [after - before for before, after in pairwise(curve)]
         if len(moves) < 4:
@@ -254,7 +260,9 @@ def overfitting(course: Course) -> str | None:
 
 def too_slow(course: Course) -> str | None:
     """Still far to go, and as fast as at the beginning."""
-    half, rates = len(course.train) // 2, course.curve("lr")
+    half, rates, last = len(course.train) // 2, course.curve("lr"), course.val[-1]
+    if not course.whole and course.at_work >= 2 and last > BARELY * course.chance:
+        return f"a validation loss of {last:.3g} after {len(course.val)} epochs, where a constant prediction has {course.chance:.3g}"
     if not course.whole or half < 2 or len(rates) != len(course.train):
         return None
     gains = course.train[0] - course.train[half], course.train[half] - course.train[-1]

@@ -121,6 +121,19 @@ def test_being_stopped_early_is_no_disease(outcome: Outcome | None) -> None:
     assert tag_of(reports(falling, falling), outcome) is Tag.HEALTHY
 
 
+def test_a_stopped_trial_that_had_hardly_begun_to_learn_was_too_slow() -> None:
+    """After some epochs at its full rate, and only then."""
+    crawling = [2.28, 2.22, 2.16, 2.1]
+    assert tag_of(reports(crawling, crawling), Outcome.PRUNED) is Tag.TOO_SLOW
+    assert tag_of(reports(crawling, crawling, [0.01, 0.02, 0.03, 0.06]), Outcome.PRUNED) is Tag.HEALTHY
+
+
+def test_a_training_loss_that_rises_is_told_after_few_epochs() -> None:
+    """Two epochs are no swing; the loss that training itself lowers must not rise by much, even so. That of validation may."""
+    assert tag_of(reports([1.9, 1.2, 3.8], [1.6, 1.6, 1.7]), Outcome.PRUNED) is Tag.OSCILLATING
+    assert tag_of(reports([1.9, 1.2, 1.1], [1.6, 1.6, 2.7]), Outcome.PRUNED) is Tag.OVERFITTING
+
+
 def test_a_warm_up_is_no_time_to_learn() -> None:
     """A trial that was pruned before the learning rate was near its peak has not failed to learn."""
     flat = [2.3, 2.3, 2.3]
