@@ -64,7 +64,8 @@ def layers_of(model: Model, part: Rows, task: str) -> list[dict[str, Any]]:
     names = monitor.watched(net)
     tensors = [net.get_parameter(name) for name in names]
     with torch.enable_grad():
-        gradients = torch.autograd.grad(task_loss(net(probe.x), probe.y, task), tensors, allow_unused=True)
+        loss = task_loss(net(probe.x), probe.y, task)
+        gradients = torch.autograd.grad(loss, tensors, allow_unused=True) if tensors else ()
     layers: list[dict[str, Any]] = [
         {
             "name": name,
