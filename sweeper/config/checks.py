@@ -113,9 +113,7 @@ def _gradients(config: Config) -> Iterator[Conflict]:
     training = config.training
     if training.clip_value is not None and training.clip_norm is not None:
         found = f"clip_value {training.clip_value:g} beside clip_norm {training.clip_norm:g}"
-        yield Conflict(
-            ("training", "clip_value"), found, "one of the two", "write clip_norm: null beside it", (("training", "clip_norm"),)
-        )
+        yield Conflict(("training", "clip_value"), found, "one of the two", "write clip_norm: null beside it", (("training", "clip_norm"),))
 
 
 def _schedule(config: Config) -> Iterator[Conflict]:

@@ -40,7 +40,9 @@ def case(name: str, text: str, line: int, column: int, path: str, *words: str) -
             "parameter of another optimizer", "optimizer: {momentum: 0.9}", 2, 13, "optimizer.momentum", "of name adamw", "lr, weight_decay"
         ),
         case("unknown model", "model: {family: mpl, width: 3}", 2, 9, "model.family", "unknown model mpl", "mlp, cnn", '"mlp"'),
-        case("unknown optimizer", "optimizer: {name: loin}", 2, 13, "optimizer.name", "unknown optimizer loin", "adamw, adam, rms", '"lion"'),
+        case(
+            "unknown optimizer", "optimizer: {name: loin}", 2, 13, "optimizer.name", "unknown optimizer loin", "adamw, adam, rms", '"lion"'
+        ),
         case("unknown schedule", "schedule: {name: cosin}", 2, 12, "schedule.name", "constant, step, multi_step", '"cosine"'),
         case("no milestones", "schedule: {name: multi_step, milestones: []}", 2, 30, "schedule.milestones", "[]", "a list of one or more"),
         case("a milestone of 0", "schedule: {name: multi_step, milestones: [0, 5]}", 2, 30, "schedule.milestones", "[0, 5]", "at least 1"),

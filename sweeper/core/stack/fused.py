@@ -235,9 +235,7 @@ class FusedStack:
         (norms,) = self._finish(rates)
         return torch.cat([outputs for outputs, _ in found], 1), torch.stack([losses for _, losses in found]).sum(0), norms
 
-    def _take_step(
-        self, rates: torch.Tensor | Sequence[float], x: torch.Tensor, y: torch.Tensor, *others: torch.Tensor | None
-    ) -> Step:
+    def _take_step(self, rates: torch.Tensor | Sequence[float], x: torch.Tensor, y: torch.Tensor, *others: torch.Tensor | None) -> Step:
         outputs, losses, gradients = self._differentiate(x, y, *others)
         self._slabs.take_gradients(gradients)
         return outputs, losses, *self._update(rates)
