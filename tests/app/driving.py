@@ -23,7 +23,7 @@ training: {epochs: 4, batch_size: 128}
 search: {trials: 8, sampler: random, grace_epochs: 1, reduction: 2}
 """
 
-PATIENCE_S = 60.0
+PATIENCE_S = 150.0
 
 
 def write(home: Path, text: str = TINY) -> Path:
@@ -77,7 +77,7 @@ def epochs(home: Path, sweep: str = "tiny") -> int:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    """Poll until the condition holds; a minute at most."""
+    """Poll until the condition holds; two and a half minutes at most."""
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         if time.monotonic() > deadline:

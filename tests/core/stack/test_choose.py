@@ -198,7 +198,7 @@ class Twofaced(Branching):
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        (Recurrent, "this model cannot be stacked (RuntimeError: "),
+        (Recurrent, "torch cannot map recurrent layers over models"),
         (Branching, "this model cannot be stacked (RuntimeError: "),
         (Noisy, "this model cannot be stacked (RuntimeError: "),
         (Twofaced, "this model gives other losses when it is stacked"),
