@@ -7,14 +7,17 @@ import os
 import time
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
+from torch import nn
 
 from sweeper.config.files import config_from_tree
 from sweeper.core import models
 from sweeper.core.batches import Plan, Resident
 from sweeper.core.schedule import Schedule
+from sweeper.core.sizes import parameters_of
 from sweeper.core.stack.feed import LANE_BYTES
 from sweeper.core.stack.forward import Fit, UnstackableError, fit
 from sweeper.core.stack.fused import FusedStack
@@ -76,7 +79,7 @@ def alone(trial: Trial, data: Resident) -> Choice:
     """
     if config_from_tree(trial.config).training.engine != "stacked":
         return Choice("plain", 1, "plain: one model")
-    reason = _against(trial, data)
+    reason = _against(_Shape(trial, data))
     return Choice("stacked", 1, "stacked: the config says so") if reason is None else Choice("plain", 1, f"plain: {reason}")
 
 
@@ -88,7 +91,7 @@ def together(trial: Trial, data: Resident) -> Choice:
     """
     if config_from_tree(trial.config).training.engine == "plain":
         return Choice("plain", 1, "plain: the config says so")
-    found = _fit(trial, data)
+    found = _Shape(trial, data).fit
     if isinstance(found, str):
         return Choice("plain", 1, f"plain: {found}")
     if not found.layered:
@@ -106,26 +109,28 @@ def for_shape(trial: Trial, data: Resident, known: MutableMapping[int, int] | No
     Args:
         trial: any of the shape; it is trained for a few steps and thrown away.
         data: on the device.
-        known: lanes by size (see ``_size``), as found out before: a layered model of a size that is there is not timed again on a CPU, and
+        known: lanes by size (see ``_Shape.size``), as found out before: on a CPU a layered model of a size that is there is not timed, and
             what is found out is added. None: every shape is timed.
 
     Raises:
         InputError: the config does not fit the data.
     """
-    Plan.of(config_from_tree(trial.config), len(data.train))  # what is wrong with the config is told before anything is timed
-    reason = _against(trial, data)
+    shape = _Shape(trial, data)
+    asked = shape.config.training.engine
+    Plan.of(shape.config, len(data.train))  # what is wrong with the config is told before anything is timed
+    reason = _against(shape)
     if reason is not None:
         return Choice("plain", 1, f"plain: {reason}")
+    on_cpu = data.device.type == "cpu"
     where = f"measured on {data.device.type}"
-    layered = data.device.type == "cpu" and config_from_tree(trial.config).training.engine == "auto"
-    size = _size(trial, data) if layered else None
+    size = shape.size if on_cpu and asked == "auto" else None
     if known is not None and size is not None and size in known:
-        lanes = min(known[size], _room(trial, data))
+        lanes = min(known[size], shape.room())
         return Choice("stacked", lanes, f"stacked: up to {lanes} lanes, as with another shape of this size ({where})")
-    lanes, seconds, one = _lanes(trial, data)
+    lanes, seconds, one = _lanes(shape)
     if known is not None and size is not None:
         known[size] = lanes
-    if data.device.type != "cpu" and config_from_tree(trial.config).training.engine == "auto":
+    if not on_cpu and asked == "auto":
         gain = _step_seconds(lambda: PlainStack([trial], data), data.device) / seconds
         if gain < WORTH_IT:
             return Choice("plain", 1, f"plain: {lanes} lanes would be {gain:.1f} times as fast as one model ({where})")
@@ -133,33 +138,69 @@ def for_shape(trial: Trial, data: Resident, known: MutableMapping[int, int] | No
     return Choice("stacked", lanes, f"stacked: {told} ({where})")
 
 
-def _against(trial: Trial, data: Resident) -> str | None:
+class _Shape:
+    """What is asked of a shape; its model is built once.
+
+    Args:
+        trial: any of the shape.
+        data: on the device.
+    """
+
+    def __init__(self, trial: Trial, data: Resident) -> None:
+        self.trial = trial
+        self.data = data
+        self.config = config_from_tree(trial.config)
+
+    @cached_property
+    def model(self) -> nn.Module:
+        """One of the shape, on the CPU."""
+        return models.build(self.config.model, self.data.input_shape, self.data.outputs, self.data.tokens)
+
+    @cached_property
+    def fit(self) -> Fit | str:
+        """What the shape's stack is made of, or why there is none."""
+        try:
+            return fit(self.model, self.config, self.data)
+        except UnstackableError as error:
+            return str(error)
+
+    @property
+    def work(self) -> float:
+        """About how many floating-point operations a step of one layered model takes."""
+        return 6.0 * parameters_of(self.model) * self.config.training.batch_size
+
+    @property
+    def size(self) -> int:
+        """The binary order of a step's work per layer; shapes in which that is equal gain from the same number of lanes."""
+        layers = sum(parameter.dim() > 1 for parameter in self.model.parameters())
+        return round(math.log2(self.work / layers))
+
+    def room(self) -> int:
+        """How many lanes half of the memory holds that is free now, at least one."""
+        lane_bytes = parameters_of(self.model) * 4 * 6 + 2 * LANE_BYTES  # its slabs, and what it is fed at a time
+        if self.data.device.type == "cuda":
+            free = torch.cuda.mem_get_info(self.data.device)[0]
+        else:
+            free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return max(1, free // 2 // lane_bytes)
+
+
+def _against(shape: _Shape) -> str | None:
     """Why trials of this shape are not stacked, as far as that is no matter of time."""
-    config = config_from_tree(trial.config)
-    asked = config.training.engine
+    asked = shape.config.training.engine
     if asked == "plain":
         return "the config says so"
-    if asked == "auto" and config.search.shapes == "trials":
+    if asked == "auto" and shape.config.search.shapes == "trials":
         return "search.shapes is trials, so no two trials share a shape"
-    found = _fit(trial, data)
+    found = shape.fit
     if isinstance(found, str):
         return found
-    if asked == "auto" and data.device.type == "cpu":
+    if asked == "auto" and shape.data.device.type == "cpu":
         if not found.layered:
             return "stacked, this model's last bits would depend on the number of lanes (engine: stacked allows that)"
-        if (work := _work(trial, data)) > FULL:
-            return f"a step of one model is work enough for a core ({work / 1e6:.0f} MFLOP)"
-    return None if found.layered else _probe(trial, data)
-
-
-def _fit(trial: Trial, data: Resident) -> Fit | str:
-    """What the shape's stack is made of, or why there is none."""
-    config = config_from_tree(trial.config)
-    model = models.build(config.model, data.input_shape, data.outputs, data.tokens)
-    try:
-        return fit(model, config, data)
-    except UnstackableError as error:
-        return str(error)
+        if shape.work > FULL:
+            return f"a step of one model is work enough for a core ({shape.work / 1e6:.0f} MFLOP)"
+    return None if found.layered else _probe(shape.trial, shape.data)
 
 
 def _probe(trial: Trial, data: Resident) -> str | None:
@@ -175,28 +216,12 @@ def _probe(trial: Trial, data: Resident) -> str | None:
     return None
 
 
-def _work(trial: Trial, data: Resident) -> float:
-    """About how many floating-point operations a step of one layered model takes."""
-    return 6.0 * _parameters(trial, data) * config_from_tree(trial.config).training.batch_size
-
-
-def _size(trial: Trial, data: Resident) -> int:
-    """The binary order of a step's work per layer; shapes in which that is equal gain from the same number of lanes."""
-    model = models.build(config_from_tree(trial.config).model, data.input_shape, data.outputs, data.tokens)
-    layers = sum(parameter.dim() > 1 for parameter in model.parameters())
-    return round(math.log2(_work(trial, data) / layers))
-
-
-def _parameters(trial: Trial, data: Resident) -> int:
-    model = models.build(config_from_tree(trial.config).model, data.input_shape, data.outputs, data.tokens)
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def _lanes(trial: Trial, data: Resident) -> tuple[int, float, float]:
+def _lanes(shape: _Shape) -> tuple[int, float, float]:
     """The number of lanes from which on more gain little, seconds per step and trial there, and with one lane."""
+    trial, data = shape.trial, shape.data
     found: dict[int, float] = {}
     lanes, idle = 1, 0
-    most = min(MOST_LANES[data.device.type], _room(trial, data))
+    most = min(MOST_LANES[data.device.type], shape.room())
     while lanes <= most and idle < PATIENCE:
         try:
             seconds = _step_seconds(lambda: FusedStack([trial] * lanes, data), data.device) / lanes  # noqa: B023 - called at once
@@ -210,16 +235,6 @@ def _lanes(trial: Trial, data: Resident) -> tuple[int, float, float]:
     best = min(found.values())
     lanes = min(lanes for lanes, seconds in found.items() if seconds <= best * ENOUGH)
     return lanes, found[lanes], found[1]
-
-
-def _room(trial: Trial, data: Resident) -> int:
-    """How many lanes half of the free memory holds, at least one."""
-    lane_bytes = _parameters(trial, data) * 4 * 6 + 2 * LANE_BYTES  # its slabs, and what it is fed at a time
-    if data.device.type == "cuda":
-        free = torch.cuda.mem_get_info(data.device)[0]
-    else:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(1, free // 2 // lane_bytes)
 
 
 def _step_seconds(make: Callable[[], Stack], device: torch.device) -> float:
