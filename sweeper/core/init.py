@@ -11,14 +11,13 @@ from torch import nn
 from sweeper.config.schema import Activation, Config, Custom, Init, Model
 from sweeper.core import models, seeds
 from sweeper.core.batches import Resident
+from sweeper.core.models.parts import NORMS
 
 ACTIVATION_SCHEMES = {"tanh": "xavier_uniform", "sigmoid": "xavier_uniform", "selu": "lecun_normal"}
 """What ``auto`` takes for an activation; ``he_uniform`` for all others, which are relatives of ReLU."""
 
 EMBEDDING_STD = 0.02
 """Of embeddings and positions, as in BERT and GPT-2."""
-
-NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 
 
 def fresh(config: Config, data: Resident, seed: int) -> nn.Module:

@@ -27,8 +27,6 @@ EVERY_STEPS = 12
 
 KINDS = (
     *{type(make()) for make in ACTIVATIONS.values()},
-    nn.Sigmoid,
-    nn.SELU,
     nn.CELU,
     nn.PReLU,
     nn.ReLU6,

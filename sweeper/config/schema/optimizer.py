@@ -8,29 +8,32 @@ from pydantic import Field
 
 from sweeper.config.schema.node import Node, per_lane
 
+RESCALED = "L2 weight decay, which the denominator rescales like any gradient; search log 1e-6 to 1e-3"
 
-class AdamW(Node):
+
+class _Adam(Node):
+    """What Adam and AdamW have in common."""
+
+    name: str
+    lr: float = per_lane(1e-3, gt=0, description="peak learning rate; search log 1e-4 to 1e-2")
+    weight_decay: float
+    beta1: float = per_lane(0.9, ge=0, lt=1, description="decay of the first moment; search 0.8 to 0.95")
+    beta2: float = per_lane(0.999, ge=0, lt=1, description="decay of the second moment; search 0.95 to 0.999")
+    eps: float = per_lane(1e-8, gt=0, description="added to the denominator")
+
+
+class AdamW(_Adam):
     """AdamW (Loshchilov & Hutter, 2019): Adam with decoupled weight decay; no decay on biases and norms."""
 
     name: Literal["adamw"] = "adamw"
-    lr: float = per_lane(1e-3, gt=0, description="peak learning rate; search log 1e-4 to 1e-2")
     weight_decay: float = per_lane(1e-2, ge=0, description="decoupled weight decay; search log 1e-4 to 1e-1")
-    beta1: float = per_lane(0.9, ge=0, lt=1, description="decay of the first moment; search 0.8 to 0.95")
-    beta2: float = per_lane(0.999, ge=0, lt=1, description="decay of the second moment; search 0.95 to 0.999")
-    eps: float = per_lane(1e-8, gt=0, description="added to the denominator")
 
 
-class Adam(Node):
+class Adam(_Adam):
     """Adam (Kingma & Ba, 2015) with L2 weight decay added to the gradient; no decay on biases and norms."""
 
     name: Literal["adam"] = "adam"
-    lr: float = per_lane(1e-3, gt=0, description="peak learning rate; search log 1e-4 to 1e-2")
-    weight_decay: float = per_lane(
-        1e-4, ge=0, description="L2 weight decay, which the denominator rescales like any gradient; search log 1e-6 to 1e-3"
-    )
-    beta1: float = per_lane(0.9, ge=0, lt=1, description="decay of the first moment; search 0.8 to 0.95")
-    beta2: float = per_lane(0.999, ge=0, lt=1, description="decay of the second moment; search 0.95 to 0.999")
-    eps: float = per_lane(1e-8, gt=0, description="added to the denominator")
+    weight_decay: float = per_lane(1e-4, ge=0, description=RESCALED)
 
 
 class RmsProp(Node):
@@ -38,9 +41,7 @@ class RmsProp(Node):
 
     name: Literal["rmsprop"] = "rmsprop"
     lr: float = per_lane(1e-3, gt=0, description="peak learning rate; search log 1e-4 to 1e-2")
-    weight_decay: float = per_lane(
-        1e-4, ge=0, description="L2 weight decay, which the denominator rescales like any gradient; search log 1e-6 to 1e-3"
-    )
+    weight_decay: float = per_lane(1e-4, ge=0, description=RESCALED)
     alpha: float = per_lane(0.99, ge=0, lt=1, description="decay of the mean square; search 0.9 to 0.999")
     momentum: float = per_lane(0.0, ge=0, lt=1, description="momentum of the scaled gradient; search 0 to 0.9")
     eps: float = per_lane(1e-8, gt=0, description="added to the denominator")

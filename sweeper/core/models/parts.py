@@ -21,6 +21,9 @@ ACTIVATIONS: Mapping[Activation, Callable[[], nn.Module]] = {
     "sigmoid": nn.Sigmoid,
 }
 
+NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
+"""Layers whose weights are scales and shifts, and which compute in float32 whatever the precision."""
+
 
 def activation(name: Activation) -> nn.Module:
     """A fresh activation module with torch's default parameters."""

@@ -13,11 +13,10 @@ from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sweeper.core.dropout import dropouts
+from sweeper.core.models.parts import NORMS
 from sweeper.core.monitor import tapped
 from sweeper.core.stack.masks import Drop
 from sweeper.core.stack.sequence import Pass, Tensors
-
-NORMS = (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)
 
 
 class GeneralForward:
@@ -51,9 +50,8 @@ class GeneralForward:
     def __call__(self, x: torch.Tensor, this: Pass) -> torch.Tensor:
         """See ``sweeper.core.stack.sequence.Forward``."""
         self._model.train(this.training)
-        leaves = {name: leaf if name in self._exact else leaf.to(self._dtype) for name, leaf in this.leaves.items()}
         with _attention(x.device):
-            out: torch.Tensor = vmap(self._one)(leaves, dict(this.buffers), self._cast(x), list(this.masks))
+            out: torch.Tensor = vmap(self._one)(self._leaves(this), dict(this.buffers), self._cast(x), list(this.masks))
         return out
 
     def activations(self, x: torch.Tensor, this: Pass) -> list[torch.Tensor]:
@@ -66,10 +64,13 @@ class GeneralForward:
                 return self._one(leaves, buffers, rows, []), *found
 
             self._model.train(this.training)
-            leaves = {name: leaf if name in self._exact else leaf.to(self._dtype) for name, leaf in this.leaves.items()}
             with _attention(x.device):
-                mapped: tuple[torch.Tensor, ...] = vmap(one)(leaves, dict(this.buffers), self._cast(x))
+                mapped: tuple[torch.Tensor, ...] = vmap(one)(self._leaves(this), dict(this.buffers), self._cast(x))
         return list(mapped[1:])
+
+    def _leaves(self, this: Pass) -> dict[str, torch.Tensor]:
+        """Parameters in the stack's precision; those of norms as they are."""
+        return {name: leaf if name in self._exact else leaf.to(self._dtype) for name, leaf in this.leaves.items()}
 
     def _cast(self, x: torch.Tensor) -> torch.Tensor:
         """Numbers in the stack's precision; tokens as they are."""

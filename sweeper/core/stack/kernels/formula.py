@@ -7,17 +7,17 @@ from typing import Any
 
 import torch
 
+from sweeper.core.stack.kernels.state import LaneState
 from sweeper.core.stack.slabs import Slabs
 
 
-class _Formula:
+class _Formula(LaneState):
     """The lanes' numbers in tensors [K, 1] that are changed in place."""
 
     numbers: tuple[str, ...]
 
     def __init__(self, slabs: Slabs, moments: int) -> None:
-        self.moments = tuple(torch.zeros_like(slabs.values) for _ in range(moments))
-        self.steps = torch.zeros(len(slabs), device=slabs.values.device)
+        super().__init__(slabs, moments)
         self._values, self._gradient = slabs.values.detach(), slabs.gradient
         self._decayed = slabs.decayed
         self._of = {name: torch.zeros(len(slabs), 1, device=slabs.values.device) for name in self.numbers}

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from sweeper.core.stack.kernels.state import OneByOne
 from sweeper.core.stack.slabs import Slabs
 
 
@@ -22,13 +23,11 @@ class _Row:
     decays: bool
 
 
-class _Fused:
+class _Fused(OneByOne):
     """The rows of a stack, cut into groups."""
 
     def __init__(self, slabs: Slabs, moments: int) -> None:
-        self.moments = tuple(torch.zeros_like(slabs.values) for _ in range(moments))
-        self.steps = torch.zeros(len(slabs), device=slabs.values.device)
-        self._configs: Sequence[Any] = ()
+        super().__init__(slabs, moments)
         ends = [(slice(0, slabs.decayed), True), (slice(slabs.decayed, None), False)]
         self._rows = [
             [
@@ -44,10 +43,6 @@ class _Fused:
             ]
             for k in range(len(slabs))
         ]
-
-    def adopt(self, configs: Sequence[Any]) -> None:
-        """See ``LaneOptimizer``."""
-        self._configs = configs
 
     def _each(self, rates: Sequence[float], divisors: torch.Tensor) -> Iterator[tuple[Any, float, torch.Tensor, _Row]]:
         """Begins a step; every group of every lane, with the lane's config, rate and divisor."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from sweeper.core.stack.kernels.state import OneByOne
 from sweeper.core.stack.slabs import Slabs
 
 
@@ -21,21 +22,15 @@ class _Row:
     matrices: torch.Tensor
 
 
-class _InPlace:
+class _InPlace(OneByOne):
     """The rows of a stack, whole: a kernel costs as much to call as a small lane takes to step."""
 
     def __init__(self, slabs: Slabs, moments: int) -> None:
-        self.moments = tuple(torch.zeros_like(slabs.values) for _ in range(moments))
-        self.steps = torch.zeros(len(slabs), device=slabs.values.device)
-        self._configs: Sequence[Any] = ()
+        super().__init__(slabs, moments)
         values, gradient, decayed = slabs.values.detach(), slabs.gradient, slabs.decayed
         self._rows = [_Row(values[k], gradient[k], [moment[k] for moment in self.moments], values[k, :decayed]) for k in range(len(slabs))]
         self._decayed = torch.zeros_like(values[0])
         self._decayed[:decayed] = 1.0
-
-    def adopt(self, configs: Sequence[Any]) -> None:
-        """See ``LaneOptimizer``."""
-        self._configs = configs
 
     def _each(self, rates: Sequence[float], divisors: torch.Tensor) -> Iterator[tuple[Any, float, _Row]]:
         """Begins a step; every lane with its config and rate, its gradient clipped."""
