@@ -16,7 +16,7 @@ LEVELS = 2**16
 class Noise:
     """The random bits of one trial in one epoch, in the order in which they are drawn.
 
-    On the CPU they are NumPy's SFC64, which takes a sixth of the time of torch's own generator; elsewhere they are torch's.
+    On the CPU they are NumPy's SFC64, which takes a sixth of the time of torch's own generator; elsewhere the device makes them.
 
     Args:
         seed: the trial's.
@@ -29,14 +29,17 @@ class Noise:
         if device.type == "cpu":
             self._bits = np.random.SFC64(np.random.SeedSequence([seed, seeds.Stream.NOISE, epoch]))
         else:
-            self._generator = torch.Generator(device).manual_seed(seeds.key(seed, seeds.Stream.NOISE, epoch))
+            self._blocks = seeds.Blocks(seeds.key(seed, seeds.Stream.NOISE, epoch), device, _uniform)
 
     def draw(self, n: int) -> torch.Tensor:
         """``n`` numbers, int16, uniform over all 65,536 values; several draws in turn give what one of ``units`` of each would."""
         if self._device.type == "cpu":
             return torch.from_numpy(self._bits.random_raw(units(n) // 4).view(np.int16))[:n]
-        low, high = -LEVELS // 2, LEVELS // 2
-        return torch.randint(low, high, (units(n),), dtype=torch.int16, device=self._device, generator=self._generator)[:n]
+        return self._blocks.take(units(n))[:n]
+
+
+def _uniform(n: int, generator: torch.Generator) -> torch.Tensor:
+    return torch.randint(-LEVELS // 2, LEVELS // 2, (n,), dtype=torch.int16, device=generator.device, generator=generator)
 
 
 def units(n: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 
@@ -39,3 +39,31 @@ def noise(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
         if cuda:
             torch.cuda.manual_seed(value)
         yield
+
+
+class Blocks:
+    """A device's own random numbers, made in blocks of one size and handed out piece by piece.
+
+    A generator on a GPU, asked twice, does not give what it gives when asked once for both together; so pieces would depend on how an
+    engine cuts the epoch.
+
+    Args:
+        value: the generator's seed.
+        device: where the numbers are made.
+        make: a block of numbers [n] by the generator.
+    """
+
+    SIZE = 2**18
+
+    def __init__(self, value: int, device: torch.device, make: Callable[[int, torch.Generator], torch.Tensor]) -> None:
+        self._generator = torch.Generator(device).manual_seed(value)
+        self._make = make
+        self._left = make(0, self._generator)
+
+    def take(self, n: int) -> torch.Tensor:
+        """The next ``n``."""
+        blocks = -(-(n - len(self._left)) // self.SIZE)
+        if blocks > 0:
+            self._left = torch.cat([self._left, *(self._make(self.SIZE, self._generator) for _ in range(blocks))])
+        taken, self._left = self._left[:n], self._left[n:]
+        return taken

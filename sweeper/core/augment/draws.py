@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
 
 import numpy as np
 import torch
 
-from sweeper.core.seeds import Stream
+from sweeper.core.seeds import Blocks, Stream
 
 
 class Use(IntEnum):
@@ -45,7 +46,7 @@ class Draws:
         self._key = (seed, Stream.AUGMENT, epoch)
         self._device = device
         self._generators: dict[Use, np.random.Generator] = {}
-        self._on_device: dict[Use, torch.Generator] = {}
+        self._on_device: dict[Use, Blocks] = {}
 
     def host(self, use: Use) -> np.random.Generator:
         """The generator of this use."""
@@ -63,5 +64,9 @@ class Draws:
             return torch.from_numpy(self.host(use).standard_normal(shape, dtype=np.float32))
         if use not in self._on_device:
             seed = int(np.random.SeedSequence([*self._key, use]).generate_state(1, np.uint64)[0])
-            self._on_device[use] = torch.Generator(self._device).manual_seed(seed)
-        return torch.randn(shape, generator=self._on_device[use], device=self._device)
+            self._on_device[use] = Blocks(seed, self._device, _normal)
+        return self._on_device[use].take(math.prod(shape)).view(shape)
+
+
+def _normal(n: int, generator: torch.Generator) -> torch.Tensor:
+    return torch.randn(n, generator=generator, device=generator.device)
