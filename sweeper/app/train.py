@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,8 +103,13 @@ def show(job: Job) -> None:
     console.print(f"best epoch {result.best_epoch}: {validation}")
     if result.reproduced is not None and result.config.provenance is not None:
         recorded = result.config.provenance
-        verdict = "reproduced bit for bit" if result.reproduced else "not reproduced exactly (another machine, versions or precision?)"
-        console.print(f"{recorded['metric']} of {recorded['sweep']}/{recorded['trial']} was {recorded['value']!r}: {verdict}")
+        was, now = float(recorded["value"]), result.metrics[recorded["metric"]]
+        verdict = "reproduced bit for bit"
+        if not result.reproduced:
+            # A GPU's last bits depend on the number of lanes, too.
+            apart = abs(now - was) / max(abs(was), sys.float_info.min)
+            verdict = f"now {now!r}, {apart:.1g} apart (a GPU, another machine, other versions or another precision)"
+        console.print(f"{recorded['metric']} of {recorded['sweep']}/{recorded['trial']} was {was!r}: {verdict}")
     if job.diagnosis is not None:
         console.print(f"diagnosis: {job.diagnosis.tag}: {job.diagnosis.sentence}", markup=False)
     console.print(f"pictures: {home.shown(job.folder / insight.FOLDER)}")
