@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import torch
 from torch import nn
+
+# On a GPU recurrent layers copy their weights together at every call, unless they lie in a piece of their own: no news to a user.
+warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk of memory")
 
 HIDDEN = (nn.Linear, nn.RNNBase, nn.MultiheadAttention)
 """Layers whose matrices map features to features."""
@@ -32,18 +37,35 @@ class Flat:
         parameters = [p for p in model.parameters() if p.requires_grad]
         parameters.sort(key=lambda p: p.ndim <= 1)
         sizes = [p.numel() for p in parameters]
-        values = torch.cat([p.detach().reshape(-1) for p in parameters])
+        values = torch.cat([_ordered(p.detach()).reshape(-1) for p in parameters])
         self.values = values
         self.gradient = torch.zeros_like(values)
         for parameter, value, gradient in zip(parameters, torch.split(values, sizes), torch.split(self.gradient, sizes), strict=True):
-            parameter.data = value.view_as(parameter)
-            parameter.grad = gradient.view_as(parameter)
+            parameter.data = _shaped(value, parameter)
+            parameter.grad = _shaped(gradient, parameter)
         decayed = sum(p.numel() for p in parameters if p.ndim > 1)
         self.decayed, self.plain = nn.Parameter(values[:decayed]), nn.Parameter(values[decayed:])
         self.decayed.grad, self.plain.grad = self.gradient[:decayed], self.gradient[decayed:]
         hidden = _hidden(model)
         self.hidden = [p for p in parameters if id(p) in hidden]
         self.outer = [p for p in parameters if p.ndim > 1 and id(p) not in hidden]
+
+
+def _channels_last(parameter: torch.Tensor) -> bool:
+    """Whether a convolution's kernel lies in memory with its channels last, which is how tensor cores of a GPU take it."""
+    return parameter.ndim == 4 and parameter.device.type == "cuda"
+
+
+def _ordered(parameter: torch.Tensor) -> torch.Tensor:
+    """The parameter with its axes as they lie in the vector."""
+    return parameter.permute(0, 2, 3, 1) if _channels_last(parameter) else parameter
+
+
+def _shaped(vector: torch.Tensor, parameter: torch.Tensor) -> torch.Tensor:
+    """A piece of the vector as a tensor like the parameter."""
+    if not _channels_last(parameter):
+        return vector.view_as(parameter)
+    return vector.view(_ordered(parameter).shape).permute(0, 3, 1, 2)
 
 
 def _hidden(model: nn.Module) -> set[int]:

@@ -72,12 +72,17 @@ class Choice:
 
 
 def alone(trial: Trial, data: Resident) -> Choice:
-    """How one trial is trained that nobody trains others beside: as its config says; nothing is timed.
+    """How one trial is trained that nobody trains others beside: as its config says.
+
+    Where that leaves it open, time decides on a GPU, where a step that is recorded as one graph may be several times as fast.
 
     Raises:
         InputError: the config does not fit the data.
     """
-    if config_from_tree(trial.config).training.engine != "stacked":
+    engine = config_from_tree(trial.config).training.engine
+    if engine == "auto" and data.device.type != "cpu":
+        return for_shape(trial, data, most=1)
+    if engine != "stacked":
         return Choice("plain", 1, "plain: one model")
     reason = _against(_Shape(trial, data))
     return Choice("stacked", 1, "stacked: the config says so") if reason is None else Choice("plain", 1, f"plain: {reason}")
@@ -99,7 +104,7 @@ def together(trial: Trial, data: Resident) -> Choice:
     return Choice("stacked", MOST_LANES[data.device.type], "stacked: batched layers")
 
 
-def for_shape(trial: Trial, data: Resident, known: MutableMapping[int, int] | None = None) -> Choice:
+def for_shape(trial: Trial, data: Resident, known: MutableMapping[int, int] | None = None, most: int | None = None) -> Choice:
     """How trials of this one's shape are trained in a sweep.
 
     On a CPU a trial's bits must not depend on the clock: layered models (``SequenceForward``), whose bits are the same in any stack, are
@@ -111,11 +116,12 @@ def for_shape(trial: Trial, data: Resident, known: MutableMapping[int, int] | No
         data: on the device.
         known: lanes by size (see ``_Shape.size``), as found out before: on a CPU a layered model of a size that is there is not timed, and
             what is found out is added. None: every shape is timed.
+        most: lanes that may be taken; None: as many as pay.
 
     Raises:
         InputError: the config does not fit the data.
     """
-    shape = _Shape(trial, data)
+    shape = _Shape(trial, data, most)
     asked = shape.config.training.engine
     Plan.of(shape.config, len(data.train))  # what is wrong with the config is told before anything is timed
     reason = _against(shape)
@@ -134,6 +140,9 @@ def for_shape(trial: Trial, data: Resident, known: MutableMapping[int, int] | No
         gain = _step_seconds(lambda: PlainStack([trial], data), data.device) / seconds
         if gain < WORTH_IT:
             return Choice("plain", 1, f"plain: {lanes} lanes would be {gain:.1f} times as fast as one model ({where})")
+        if lanes == 1:
+            why = shape.alone or "more are no faster"
+            return Choice("stacked", 1, f"stacked: one lane, {gain:.1f} times as fast as a plain model, for {why} ({where})")
     told = f"up to {lanes} lanes, {one / seconds:.1f} times the speed of one" if lanes > 1 else "one lane, for more are no faster"
     return Choice("stacked", lanes, f"stacked: {told} ({where})")
 
@@ -144,12 +153,14 @@ class _Shape:
     Args:
         trial: any of the shape.
         data: on the device.
+        most: lanes that may be taken; None: as many as pay.
     """
 
-    def __init__(self, trial: Trial, data: Resident) -> None:
+    def __init__(self, trial: Trial, data: Resident, most: int | None = None) -> None:
         self.trial = trial
         self.data = data
         self.config = config_from_tree(trial.config)
+        self._most = most
 
     @cached_property
     def model(self) -> nn.Module:
@@ -163,6 +174,20 @@ class _Shape:
             return fit(self.model, self.config, self.data)
         except UnstackableError as error:
             return str(error)
+
+    @property
+    def alone(self) -> str | None:
+        """Why there is never a second lane; None: there may be."""
+        if self._most == 1:
+            return "nothing is trained beside it"
+        if self.config.training.engine == "auto" and self.config.search.shapes == "trials":
+            return "search.shapes is trials, so no two trials share a shape"
+        return None if isinstance(self.fit, str) else self.fit.single
+
+    @property
+    def most(self) -> int:
+        """The largest number of lanes to try."""
+        return 1 if self.alone is not None else min(MOST_LANES[self.data.device.type], self._most or self.room(), self.room())
 
     @property
     def work(self) -> float:
@@ -190,28 +215,29 @@ def _against(shape: _Shape) -> str | None:
     asked = shape.config.training.engine
     if asked == "plain":
         return "the config says so"
-    if asked == "auto" and shape.config.search.shapes == "trials":
-        return "search.shapes is trials, so no two trials share a shape"
+    on_cpu = shape.data.device.type == "cpu"
+    if asked == "auto" and on_cpu and shape.alone is not None:
+        return shape.alone
     found = shape.fit
     if isinstance(found, str):
         return found
-    if asked == "auto" and shape.data.device.type == "cpu":
+    if asked == "auto" and on_cpu:
         if not found.layered:
             return "stacked, this model's last bits would depend on the number of lanes (engine: stacked allows that)"
         if shape.work > FULL:
             return f"a step of one model is work enough for a core ({shape.work / 1e6:.0f} MFLOP)"
-    return None if found.layered else _probe(shape.trial, shape.data)
+    return None if found.layered else _probe(shape.trial, shape.data, 1 if shape.alone else 2)
 
 
-def _probe(trial: Trial, data: Resident) -> str | None:
+def _probe(trial: Trial, data: Resident, lanes: int) -> str | None:
     """Whether torch can map this model: two lanes take two steps; the reason if they cannot, or come out otherwise than one by one."""
     PlainStack([trial], data)  # what is wrong with the config is told as such
     try:
-        stacked = FusedStack([trial, trial], data).record(2)
+        stacked = FusedStack([trial] * lanes, data).record(2)
     except Exception as error:  # noqa: BLE001 - whatever a model's code does under vmap
         line = str(error).strip().partition("\n")[0]
         return f"this model cannot be stacked ({type(error).__name__}: {line[:200]})"
-    if not torch.allclose(stacked, PlainStack([trial], data).record(2).expand(2, 2), rtol=SAME, equal_nan=True):
+    if not torch.allclose(stacked, PlainStack([trial], data).record(2).expand(lanes, 2), rtol=SAME, equal_nan=True):
         return "this model gives other losses when it is stacked"
     return None
 
@@ -221,8 +247,7 @@ def _lanes(shape: _Shape) -> tuple[int, float, float]:
     trial, data = shape.trial, shape.data
     found: dict[int, float] = {}
     lanes, idle = 1, 0
-    most = min(MOST_LANES[data.device.type], shape.room())
-    while lanes <= most and idle < PATIENCE:
+    while lanes <= shape.most and idle < PATIENCE:
         try:
             seconds = _step_seconds(lambda: FusedStack([trial] * lanes, data), data.device) / lanes  # noqa: B023 - called at once
         except (torch.OutOfMemoryError, MemoryError):

@@ -27,11 +27,13 @@ class Fit:
         forward: of K models.
         masks: of their dropout layers.
         layered: whether it is written out in batched layers, and not mapped by torch.
+        single: why there is never more than one lane; None: there may be.
     """
 
     forward: Forward
     masks: Masks
     layered: bool
+    single: str | None = None
 
 
 def fit(model: nn.Module, config: Config, data: Resident) -> Fit:
@@ -45,11 +47,15 @@ def fit(model: nn.Module, config: Config, data: Resident) -> Fit:
         raise UnstackableError("fp16 scales the loss of each model by itself")
     if not kernels.stackable(config.optimizer):
         raise UnstackableError(f"{config.optimizer.name} works on one matrix at a time")
+    single = None
     if any(isinstance(module, nn.RNNBase) for module in model.modules()):
-        raise UnstackableError("torch cannot map recurrent layers over models")
+        single = "torch cannot map recurrent layers over models"
+        if data.device.type == "cpu":
+            raise UnstackableError(single)
     met = drops(model, data.input_shape, data.tokens)
     masks = Masks(met, data.device)
     layers = SequenceForward.of(model, data.input_shape, DTYPES[name])
     if layers is not None:
         return Fit(layers, masks, layered=True)
-    return Fit(GeneralForward(model, met, DTYPES[name]), masks, layered=False)
+    forward = GeneralForward(model, met, DTYPES[name], map_one=data.device.type == "cpu")
+    return Fit(forward, masks, layered=False, single=single)

@@ -29,12 +29,14 @@ class GeneralForward:
         model: of the shape; it is copied without its values.
         met: its dropout layers in the order in which a row passes them.
         dtype: of parameters and inputs.
+        map_one: whether a single set is mapped too, so that it gives about the bits of many; torch's kernels for one model are faster.
     """
 
     row_unit = 1
     flat = False
 
-    def __init__(self, model: nn.Module, met: Sequence[Drop], dtype: torch.dtype) -> None:
+    def __init__(self, model: nn.Module, met: Sequence[Drop], dtype: torch.dtype, *, map_one: bool = True) -> None:
+        self._map_one = map_one
         self._model = copy.deepcopy(model).to("meta")
         layers = dropouts(self._model)
         for layer in layers:
@@ -50,8 +52,12 @@ class GeneralForward:
     def __call__(self, x: torch.Tensor, this: Pass) -> torch.Tensor:
         """See ``sweeper.core.stack.sequence.Forward``."""
         self._model.train(this.training)
+        leaves = self._leaves(this)
+        if len(x) == 1 and not self._map_one:
+            (row,) = self._cast(x)
+            return self._one(_first(leaves), _first(this.buffers), _channels_last(row), [mask[0] for mask in this.masks]).unsqueeze(0)
         with _attention(x.device):
-            out: torch.Tensor = vmap(self._one)(self._leaves(this), dict(this.buffers), self._cast(x), list(this.masks))
+            out: torch.Tensor = vmap(self._one)(leaves, dict(this.buffers), self._cast(x), list(this.masks))
         return out
 
     def activations(self, x: torch.Tensor, this: Pass) -> list[torch.Tensor]:
@@ -64,6 +70,9 @@ class GeneralForward:
                 return self._one(leaves, buffers, rows, []), *found
 
             self._model.train(this.training)
+            if len(x) == 1 and not self._map_one:
+                one(_first(self._leaves(this)), _first(this.buffers), self._cast(x)[0])
+                return [layer.unsqueeze(0) for layer in found]
             with _attention(x.device):
                 mapped: tuple[torch.Tensor, ...] = vmap(one)(self._leaves(this), dict(this.buffers), self._cast(x))
         return list(mapped[1:])
@@ -81,6 +90,15 @@ class GeneralForward:
             dropout.mask = None if mask is None else mask.to(x.dtype)
         out: torch.Tensor = functional_call(self._model, (dict(leaves), dict(buffers)), (x,))
         return out
+
+
+def _first(tensors: Tensors) -> dict[str, torch.Tensor]:
+    return {name: tensor[0] for name, tensor in tensors.items()}
+
+
+def _channels_last(x: torch.Tensor) -> torch.Tensor:
+    """Images [n, channels, height, width] as tensor cores take them, on a GPU."""
+    return x.to(memory_format=torch.channels_last) if x.ndim == 4 and x.device.type == "cuda" else x
 
 
 def _attention(device: torch.device) -> AbstractContextManager[None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -50,6 +51,12 @@ class Replayed:
         return tuple(output.clone() for output in recording.outputs)
 
     def _record(self, inputs: tuple[torch.Tensor | None, ...]) -> _Recording:
+        with warnings.catch_warnings():
+            # The warm-up runs beside the stream on which the leaves were made; nothing of it is kept.
+            warnings.filterwarnings("ignore", message="The AccumulateGrad node's stream does not match")
+            return self._recorded(inputs)
+
+    def _recorded(self, inputs: tuple[torch.Tensor | None, ...]) -> _Recording:
         static = tuple(None if tensor is None else tensor.clone() for tensor in inputs)
         before = [tensor.detach().clone() for tensor in self._state]
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from sweeper.config.schema import Cnn
+from sweeper.config.schema import Cnn, Rnn
 from sweeper.core import models
 from sweeper.core.dropout import Dropout
 from sweeper.core.stack.general import GeneralForward
@@ -45,6 +45,30 @@ def test_each_lane_is_its_own_model(training: bool) -> None:
             torch.testing.assert_close(gradients[name][row], parameter.grad, rtol=1e-3, atol=1e-4)
         for name, buffer in net.named_buffers():
             torch.testing.assert_close(slabs.buffers[name][row], buffer, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("config", [Cnn(channels=3, hidden=6), Rnn(width=5, hidden=6)])
+def test_a_single_model_need_not_be_mapped(config: Cnn | Rnn) -> None:
+    """Its outputs, gradients, running statistics and activations are its own, also where torch could not map it."""
+    torch.manual_seed(0)
+    net = models.build(config, (1, 8, 8), 4).train()
+    slabs = Slabs(net, 1, CPU)
+    slabs.load(0, net.state_dict())
+    forward = GeneralForward(net, drops(net, (1, 8, 8)), torch.float32, map_one=False)
+    x = torch.randn(1, 9, 1, 8, 8)
+    this = Pass(slabs.leaves, slabs.buffers, [], 9, training=True)
+    out = forward(x, this)
+    gradients = torch.autograd.grad(out.square().sum(), list(slabs.leaves.values()))
+    single = net.train()(x[0])
+    single.square().sum().backward()
+    assert torch.equal(out[0], single)
+    for gradient, name in zip(gradients, slabs.leaves, strict=True):
+        assert torch.equal(gradient[0], net.get_parameter(name).grad), name
+    for name, buffer in net.named_buffers():
+        assert torch.equal(slabs.buffers[name][0], buffer), name
+    with torch.no_grad():
+        found = forward.activations(x, this)
+    assert [layer.shape[:2] for layer in found] == [(1, 9)] * len(found) != []
 
 
 class Twice(nn.Module):
