@@ -5,8 +5,8 @@ model), and stacked with K lanes; all with resident data, dropout, clipping, a s
 one GPU), alternating in one process, median of several. A figure is a time per trial and epoch. The last column is what the product
 chooses by itself; its losing cases are in the table too.
 
-Usage: python -m benchmarks lanes [--repeats 7] [--device cpu|cuda]
-Writes benchmarks/results/DATE-lanes.json and .md (lanes-cuda on a GPU).
+Usage: python -m benchmarks lanes [--repeats 7] [--device cpu|cuda] [--precision fp32|bf16]
+Writes benchmarks/results/DATE-lanes.json and .md (lanes-cuda-fp32 or lanes-cuda-bf16 on a GPU).
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from torch import nn
 
 from benchmarks.results import setting, write
 from sweeper.config.files import config_from_tree, tree_of
+from sweeper.core import models
 from sweeper.core.batches import Resident, Rows
+from sweeper.core.dropout import Dropout
+from sweeper.core.models.transformer import Attention
 from sweeper.core.stack.choose import for_shape
 from sweeper.core.stack.fused import FusedStack
 from sweeper.core.stack.plain import PlainStack
@@ -35,13 +38,14 @@ LANES = {"cpu": (1, 4, 8, 16, 32), "cuda": (1, 8, 32, 64)}
 
 @dataclass(frozen=True)
 class Net:
-    """One row of the table: ``inputs`` is a width, or the shape of an image."""
+    """One row of the table: ``inputs`` is a width, or the shape of an image; ``single``: it cannot be trained in lanes."""
 
     name: str
     inputs: int | tuple[int, int, int]
     classes: int
     batch: int
     model: dict[str, Any]
+    single: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -67,6 +71,12 @@ NETS = (
     mlp(64, 1024, 2, 10, 256),
     Net("small CNN, 8 channels / 32", (1, 8, 8), 10, 32, {"family": "cnn", "channels": 8, "dropout": 0.1}),
 )
+LARGER = (
+    Net("CNN, 32 channels, 3 x 32 x 32 / 128", (3, 32, 32), 10, 128, {"family": "cnn", "channels": 32, "depth": 3, "residual": True}),
+    Net("transformer, 2 x 64, 8 x 8 / 128", (1, 8, 8), 10, 128, {"family": "transformer", "width": 64, "depth": 2, "patch": 2}),
+    Net("GRU, 2 x 64, 32 steps of 8 / 128", (1, 32, 8), 10, 128, {"family": "rnn", "width": 64, "depth": 2}, single=True),
+)
+"""Beside the others on a GPU."""
 
 
 def data_of(net: Net, device: torch.device) -> Resident:
@@ -78,29 +88,30 @@ def data_of(net: Net, device: torch.device) -> Resident:
     return Resident(parts[0], parts[1], net.shape, net.classes, "classification", 1.0, device)
 
 
-def trial_of(net: Net, number: int, engine: str = "auto") -> Trial:
-    tree = {"name": "lanes", "model": net.model, "training": {"batch_size": net.batch, "epochs": 1000, "seed": number, "engine": engine}}
+def trial_of(net: Net, number: int, engine: str = "auto", precision: str = "fp32") -> Trial:
+    training = {"batch_size": net.batch, "epochs": 1000, "seed": number, "engine": engine, "precision": precision}
+    tree = {"name": "lanes", "model": net.model, "training": training}
     return Trial(number, number, {}, tree_of(config_from_tree(tree)), net.name)
 
 
-def stock(net: Net, data: Resident) -> Callable[[], None]:
+def stock(net: Net, data: Resident, precision: str) -> Callable[[], None]:
     """An epoch of the loop that anybody would write: no DataLoader, but torch's default optimizer and an ``item`` per epoch only."""
-    from sweeper.core import models
-
     model = models.build(config_from_tree(trial_of(net, 0).config).model, net.shape, net.classes).to(data.device)
     for module in list(model.modules()):
         for name, child in module.named_children():
-            if type(child).__name__ == "Dropout":
-                setattr(module, name, nn.Dropout(0.1))
+            if isinstance(child, Dropout) and not isinstance(module, Attention):  # which asks its own whether it is active
+                setattr(module, name, nn.Dropout(child.p))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=10**6)
     loss_of = nn.CrossEntropyLoss()
+    autocast = torch.autocast(data.device.type, torch.bfloat16, enabled=precision == "bf16")
 
     def epoch() -> None:
         model.train()
         for rows in torch.randperm(len(data.train), device=data.device).split(net.batch):
             optimizer.zero_grad()
-            loss = loss_of(model(data.train.x[rows]), data.train.y[rows])
+            with autocast:
+                loss = loss_of(model(data.train.x[rows]), data.train.y[rows])
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
@@ -114,16 +125,18 @@ def stock(net: Net, data: Resident) -> Callable[[], None]:
     return epoch
 
 
-def measure(net: Net, device: torch.device, repeats: int) -> dict[str, Any]:
+def measure(net: Net, device: torch.device, repeats: int, precision: str) -> dict[str, Any]:
     """Seconds per trial and epoch of every arm, and what is chosen."""
     data = data_of(net, device)
     most = max(LANES[device.type])
-    trials = [trial_of(net, number) for number in range(most)]
+    trials = [trial_of(net, number, precision=precision) for number in range(most)]
     arms: dict[str, tuple[Callable[[], Any], int]] = {
-        "stock": (stock(net, data), 1),
+        "stock": (stock(net, data, precision), 1),
         "plain": (PlainStack(trials[:1], data).run_epoch, 1),
     }
-    arms |= {str(lanes): (FusedStack(trials[:lanes], data).run_epoch, lanes) for lanes in LANES[device.type]}
+    arms |= {
+        str(lanes): (FusedStack(trials[:lanes], data).run_epoch, lanes) for lanes in LANES[device.type] if lanes == 1 or not net.single
+    }
     choice = for_shape(trials[0], data)
     chosen = str(choice.lanes) if choice.engine == "stacked" else "plain"
     if chosen not in arms:
@@ -147,14 +160,15 @@ def page(result: dict[str, Any]) -> str:
     lines = [
         f"# Lanes on {result['device']}: times as fast as a plain loop with stock AdamW, {result['date']}",
         "",
-        f"{result['told']}; one thread; time per trial and epoch, median of {result['repeats']} alternating. `python -m benchmarks lanes`",
+        f"{result['told']}; {result['precision']}; one thread; time per trial and epoch, median of {result['repeats']} alternating.",
+        "`python -m benchmarks lanes`",
         "",
         "| " + " | ".join(head) + " |",
         "|" + "---|" * len(head),
     ]
     for row in result["rows"]:
         seconds, chosen = row["seconds"], row["chosen"]
-        ratios = [f"{seconds['stock'] / seconds[arm]:.2f}" for arm in ["plain", *lanes]]
+        ratios = [f"{seconds['stock'] / seconds[arm]:.2f}" if arm in seconds else "-" for arm in ["plain", *lanes]]
         against = seconds["plain"] / seconds[chosen]
         lines.append(
             "| " + " | ".join([row["net"], *ratios, f"{chosen}: {seconds['stock'] / seconds[chosen]:.2f}", f"{against:.2f}"]) + " |"
@@ -171,22 +185,23 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="lanes", description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--repeats", type=int, default=7, help="timed epochs of each arm (default 7)")
     parser.add_argument("--device", choices=list(LANES), default="cpu")
+    parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
     parser.add_argument("--net", help="only nets whose name has this in it; nothing is written")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     device = torch.device(options.device)
     rows = []
-    for net in NETS:
+    for net in NETS + (LARGER if options.device == "cuda" else ()):
         if options.net and options.net not in net.name:
             continue
-        rows.append(measure(net, device, options.repeats))
+        rows.append(measure(net, device, options.repeats, options.precision))
         seconds = rows[-1]["seconds"]
         told = ", ".join(f"{arm} {seconds['stock'] / value:.2f}" for arm, value in seconds.items())
         print(f"{net.name}: {told}; chosen {rows[-1]['chosen']}", flush=True)
-    result = {**setting(), "device": options.device, "repeats": options.repeats, "rows": rows}
+    result = {**setting(device), "device": options.device, "precision": options.precision, "repeats": options.repeats, "rows": rows}
     print(page(result))
     if not options.net:
-        write("lanes" if options.device == "cpu" else "lanes-cuda", result, page(result))
+        write("lanes" if options.device == "cpu" else f"lanes-cuda-{options.precision}", result, page(result))
 
 
 if __name__ == "__main__":

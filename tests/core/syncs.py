@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -21,3 +24,15 @@ class Syncs(TorchDispatchMode):
         """Counts and goes on."""
         self.count += func in WAITS
         return func(*args, **(kwargs or {}))
+
+
+@contextmanager
+def no_syncs() -> Iterator[None]:
+    """Within it a GPU's own watch makes an error of whatever waits for it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the watch is a prototype
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            yield
+        finally:
+            torch.cuda.set_sync_debug_mode("default")

@@ -11,7 +11,7 @@ from sweeper.core import seeds
 from sweeper.core.batches import Resident, in_order
 from sweeper.core.stack.plain import PlainLane, PlainStack
 from sweeper.data.dataset import Dataset
-from tests.core.syncs import Syncs
+from tests.core.syncs import Syncs, no_syncs
 
 CPU = torch.device("cpu")
 
@@ -46,12 +46,9 @@ def test_a_step_on_a_gpu_waits_for_nothing(digits: Dataset, make_trial: Any, pre
     lane = PlainLane(make_trial(model={"dropout": 0.1}, training={"precision": precision}), data)
     (chunk,) = in_order(data.train, lane.plan, 0, 1)
     lane.step(next(chunk.split(64)))
-    torch.cuda.set_sync_debug_mode("error")
-    try:
+    with no_syncs():
         for batch in chunk.split(64):
             lane.step(batch)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_an_epoch_costs_one_transfer_whatever_the_lanes(digits: Dataset, make_trial: Any) -> None:
