@@ -10,7 +10,7 @@ from sweeper.app.home import Home
 from sweeper.app.sweep import Finished
 from sweeper.ledger.records import SweepState
 from sweeper.ledger.store import Ledger
-from sweeper.tracking.tables import Winner, winner_view
+from sweeper.tracking.tables import Winner, next_steps, winner_view
 
 WHY_NOT = {
     SweepState.BROKEN: "stopped: the first trials all failed alike, which is broken code and not a bad config; mend it and run again",
@@ -72,7 +72,8 @@ def show(finished: Finished) -> None:
         console.print(winner_view(winner))
         for part in behind(winner):
             score = winner.metric.removeprefix("val_")
-            console.print(f"\nby {score}, {winner.baseline_name} is ahead on the {part} part", style="yellow", markup=False)
+            console.print(f"by {score}, {winner.baseline_name} is ahead on the {part} part\n", style="yellow", markup=False)
+        console.print(next_steps(winner.config), soft_wrap=True)
     if counts.failed:
         reason = next(record.reason for record in ledger.trials(sweep.name) if record.outcome == "failed")
         console.print(f"{counts.failed} trials failed; the first: {reason}", markup=False)

@@ -66,7 +66,7 @@ def _table(*headings: str, numeric: Sequence[str] = ()) -> Table:
 
 
 def winner_view(winner: Winner) -> RenderableType:
-    """The winner beside the baseline, its values, and what to do next."""
+    """The winner beside the baseline, and its values."""
     table = _table("", "winner", winner.baseline_name, "better by", numeric=("winner", winner.baseline_name, "better by"))
     validation = [key for key in winner.metrics if key in set(Metric)]
     for key in sorted(validation, key=lambda key: key != winner.metric):
@@ -80,8 +80,6 @@ def winner_view(winner: Winner) -> RenderableType:
         Padding(table, (1, 0, 1, 2)),
         Text("Sampled values", "dim"),
         Padding(_pairs({name: scalar(value) for name, value in winner.values.items()}), (0, 0, 1, 2)),
-        Text("Next", "dim"),
-        Padding(next_steps(winner.config), (0, 0, 0, 2)),
     )
 
 
@@ -93,23 +91,22 @@ def _compare(table: Table, label: str, key: str, value: float, baseline: float |
     table.add_row(label, number(value), number(baseline), difference)
 
 
-def next_steps(config: str) -> RenderableType:
-    """The three next commands; long lines are left whole for copying."""
-    return _pairs(
-        {
-            "make ui": "the MLflow UI",
-            f"make train CONFIG={config}": "a production job",
-            f'sweeper.train(sweeper.load_config("{config}"))': "in Python",
-        },
-        reverse=True,
-    )
+def next_steps(config: str) -> Text:
+    """What to do with a winner's config; to be printed with ``soft_wrap``, which leaves long lines whole for copying."""
+    steps = {
+        "make ui": "the MLflow UI",
+        f"make train CONFIG={config}": "a production job",
+        f'sweeper.train(sweeper.load_config("{config}"))': "in Python",
+    }
+    width = max(map(len, steps))
+    return Text.assemble(("Next", "dim"), *(part for step, told in steps.items() for part in (f"\n  {step:{width}}   ", (told, "dim"))))
 
 
-def _pairs(pairs: Mapping[str, str], *, reverse: bool = False) -> Table:
+def _pairs(pairs: Mapping[str, str]) -> Table:
     grid = Table.grid(padding=(0, 3, 0, 0))
     grid.add_column(no_wrap=True, overflow="fold")
     for left, right in pairs.items():
-        grid.add_row(Text(left, "" if reverse else "dim"), Text(right, "dim" if reverse else ""))
+        grid.add_row(Text(left, "dim"), Text(right))
     return grid
 
 

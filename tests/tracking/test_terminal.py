@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console, RenderableType
 
 from sweeper.errors import InfrastructureError
-from sweeper.tracking.tables import Winner, sweeps_table, trial_panel, trials_table, winner_view
+from sweeper.tracking.tables import Winner, next_steps, sweeps_table, trial_panel, trials_table, winner_view
 from sweeper.tracking.terminal import Leader, LiveView, Pace, Snapshot, plain, render, time_left
 from sweeper.trial import Metric, Outcome
 from tests.tracking.hand import Hand, reports
@@ -140,7 +140,7 @@ WINNER = Winner(
 
 
 def test_the_winner_stands_beside_what_it_beat() -> None:
-    """The searched metric first, differences signed so that more is better, the test labelled, then what to do next."""
+    """The searched metric first, differences signed so that more is better, the test labelled."""
     text = "\n".join(shown(winner_view(WINNER), 80))
     rows = [line.split() for line in text.splitlines()]
     assert ["val_accuracy", "0.981", "0.97", "0.011"] in rows
@@ -149,8 +149,19 @@ def test_the_winner_stands_beside_what_it_beat() -> None:
     assert ["test", "accuracy", "(touched", "once)", "0.96", "0.965", "-0.005"] in rows
     assert ["test", "loss", "(touched", "once)", "0.1", "-"] in rows
     assert "train_loss" not in text
-    for step in ("make ui", "make train CONFIG=runs/mlp/best.yaml", 'sweeper.train(sweeper.load_config("runs/mlp/best.yaml"))'):
-        assert step in text
+
+
+def test_the_next_steps_can_be_copied() -> None:
+    """Each stands whole on a line of its own, however narrow the terminal."""
+    stream = io.StringIO()
+    Console(file=stream, width=20).print(next_steps("a/path/that/is/long/best.yaml"), soft_wrap=True)
+    lines = [line.strip() for line in stream.getvalue().splitlines()]
+    for step in (
+        "make ui",
+        "make train CONFIG=a/path/that/is/long/best.yaml",
+        'sweeper.train(sweeper.load_config("a/path/that/is/long/best.yaml"))',
+    ):
+        assert any(line.startswith(step) for line in lines)
 
 
 def test_lists_and_panels_show_what_the_ledger_has(tmp_path: Path) -> None:
