@@ -38,14 +38,14 @@ LANES = {"cpu": (1, 4, 8, 16, 32), "cuda": (1, 8, 32, 64)}
 
 @dataclass(frozen=True)
 class Net:
-    """One row of the table: ``inputs`` is a width, or the shape of an image; ``single``: it cannot be trained in lanes."""
+    """One row of the table: ``inputs`` is a width, or the shape of an image; ``most``: lanes that are tried."""
 
     name: str
     inputs: int | tuple[int, int, int]
     classes: int
     batch: int
     model: dict[str, Any]
-    single: bool = False
+    most: int = 64
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -74,7 +74,15 @@ NETS = (
 LARGER = (
     Net("CNN, 32 channels, 3 x 32 x 32 / 128", (3, 32, 32), 10, 128, {"family": "cnn", "channels": 32, "depth": 3, "residual": True}),
     Net("transformer, 2 x 64, 8 x 8 / 128", (1, 8, 8), 10, 128, {"family": "transformer", "width": 64, "depth": 2, "patch": 2}),
-    Net("GRU, 2 x 64, 32 steps of 8 / 128", (1, 32, 8), 10, 128, {"family": "rnn", "width": 64, "depth": 2}, single=True),
+    Net("GRU, 2 x 64, 32 steps of 8 / 128", (1, 32, 8), 10, 128, {"family": "rnn", "width": 64, "depth": 2}, most=1),
+    Net(
+        "CNN, 128 channels, 3 x 64 x 64 / 256",
+        (3, 64, 64),
+        10,
+        256,
+        {"family": "cnn", "channels": 128, "depth": 3, "residual": True},
+        most=1,
+    ),
 )
 """Beside the others on a GPU."""
 
@@ -134,9 +142,7 @@ def measure(net: Net, device: torch.device, repeats: int, precision: str) -> dic
         "stock": (stock(net, data, precision), 1),
         "plain": (PlainStack(trials[:1], data).run_epoch, 1),
     }
-    arms |= {
-        str(lanes): (FusedStack(trials[:lanes], data).run_epoch, lanes) for lanes in LANES[device.type] if lanes == 1 or not net.single
-    }
+    arms |= {str(lanes): (FusedStack(trials[:lanes], data).run_epoch, lanes) for lanes in LANES[device.type] if lanes <= net.most}
     choice = for_shape(trials[0], data)
     chosen = str(choice.lanes) if choice.engine == "stacked" else "plain"
     if chosen not in arms:
