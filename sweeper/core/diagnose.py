@@ -61,8 +61,9 @@ RARE = 0.5
 """A class with less than this share of the rows that it would have if all were equal is rare."""
 
 
-WATCHED = "monitor/"
-"""How the names of the numbers begin that ``sweeper.core.monitor`` puts into reports."""
+WATCHED = "watch_"
+"""How the names of the numbers begin that ``sweeper.core.monitor`` puts into reports: behind ``val_``, since MLflow draws charts in the
+order of their names. A prefix with a slash would be a section of charts of its own, and those come before all other metrics."""
 
 
 class Tag(StrEnum):

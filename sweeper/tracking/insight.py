@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from sweeper.core.diagnose import WATCHED
 from sweeper.tracking.curves import BEST_COLOUR, COLOURS
 from sweeper.tracking.words import number
 from sweeper.trial import Outcome, Report
@@ -46,7 +47,7 @@ def monitor_figure(reports: Sequence[Report], best_epoch: int) -> Figure:
     _lines(loss, reports, {"train_loss": ("training", TRAIN), "val_loss": ("validation", VAL)}, "loss")
     name = next((name for name in SCORES if any(f"val_{name}" in report.metrics for report in reports)), SCORES[0])
     _lines(score, reports, {f"train_{name}": ("training", TRAIN), f"val_{name}": ("validation", VAL)}, name.replace("_", " "))
-    norms = {"monitor/grad_norm_max": ("largest of the epoch", "#bab0ac"), "grad_norm": ("mean of the epoch", VAL)}
+    norms = {f"{WATCHED}grad_norm_max": ("largest of the epoch", "#bab0ac"), "grad_norm": ("mean of the epoch", VAL)}
     _lines(gradient, reports, norms, "gradient norm before clipping", log=True)
     _lines(rate, reports, {"lr": ("of the epoch's last step", VAL)}, "learning rate")
     for axes in (loss, score, gradient, rate):

@@ -16,7 +16,7 @@ GO = Continue("go on")
 PRUNE = Stop(Outcome.PRUNED, "worse than the rung")
 
 
-CLOCK = {"seconds", "monitor/rows_per_second", "monitor/memory_mb"}
+CLOCK = {"seconds", "watch_rows_per_second", "watch_memory_mb"}
 """What depends on the machine's moment."""
 
 

@@ -161,7 +161,7 @@ def test_losses_are_high_where_a_baseline_has_lower_ones() -> None:
 
 def test_a_class_is_only_missed_where_it_is_rare() -> None:
     """Of ten equal classes one may be learned last; that is no imbalance."""
-    seen = reports([1.0, 0.7, 0.6], [1.0, 0.7, 0.6], **{"val_accuracy": 0.85, "monitor/recall_min": 0.0})
+    seen = reports([1.0, 0.7, 0.6], [1.0, 0.7, 0.6], val_accuracy=0.85, watch_recall_min=0.0)
     assert tag_of(seen, reference=Reference(2.3, rarest=1.0)) is not Tag.IMBALANCE
     assert tag_of(seen, reference=Reference(2.3, rarest=0.1)) is Tag.IMBALANCE
 

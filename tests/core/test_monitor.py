@@ -148,4 +148,4 @@ def test_speed_is_rows_per_second_and_only_told_where_looked(digits: Dataset) ->
     assert found[f"{WATCHED}memory_mb"] > 10
     assert found.keys() == CLOCK
     assert monitor.kept(found, {"val_loss": 1.0}) == {"seconds": 2.0}
-    assert monitor.kept(found, {"monitor/dead_units": 0.0}) == found
+    assert monitor.kept(found, {"watch_dead_units": 0.0}) == found

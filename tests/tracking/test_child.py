@@ -34,10 +34,10 @@ def test_the_monitor_is_thinned_in_the_tracker(tmp_path: Path) -> None:
     record = hand.ledger.trials(hand.name)[0]
     config = {**record.trial.config, "training": {**record.trial.config["training"], "epochs": 30}}
     record = replace(record, trial=replace(record.trial, config=config), outcome=None)
-    told = [replace(one, metrics={**one.metrics, "monitor/dead_units": 0.1}) for one in reports(0, 30, hand.now)]
+    told = [replace(one, metrics={**one.metrics, "watch_dead_units": 0.1}) for one in reports(0, 30, hand.now)]
     sweep = hand.ledger.known(hand.name)
     points = child_picture(sweep, record, told, "parent").points
-    looks = [point.step for point in points if point.key == "monitor/dead_units"]
+    looks = [point.step for point in points if point.key == "watch_dead_units"]
     assert looks == [1, 4, 8, 12, 16, 20, 24, 28]
     assert len(looks) <= LOOKS + 1
     assert [point.step for point in points if point.key == "val_loss"] == list(range(1, 31))
