@@ -1,6 +1,6 @@
 """A trial gives the same curve alone, in any lane, with any neighbours, refilled late or early, with every technique there is.
 
-A technique joins by one line of ``TECHNIQUES``.
+The techniques are those of ``techniques.py``; on the representative ones (``THOROUGH``) everything is tried, on each the two strongest.
 """
 
 from __future__ import annotations
@@ -8,245 +8,51 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweeper.config.schema import Data
 from sweeper.core import checkpoint
 from sweeper.core.loop import train
 from sweeper.core.stack import feed, fused
-from sweeper.data.dataset import Dataset, Part
-from sweeper.data.prepare import prepare
 from sweeper.trial import Command, Refill, Report, Trial
-from tests.core.driving import CLOCK, GO, PRUNE, curve, cut, of, script
+from tests.core.driving import CLOCK, GO, PRUNE, curve, of, script
+from tests.core.stack.techniques import TECHNIQUES, THOROUGH, Technique, small, trial_of, tried
 
-
-@dataclass(frozen=True)
-class Technique:
-    """What is tried.
-
-    Attributes:
-        parts: of the config, beside ``COMMON``; a list's values go round the lanes.
-        data: set it is tried on.
-        rows: of the training part.
-        tolerance: relative and absolute, between stacked and plain.
-    """
-
-    parts: dict[str, dict[str, Any]]
-    data: str = "digits"
-    rows: int = 150
-    tolerance: float = 1e-5
-
-    @property
-    def layered(self) -> bool:
-        """Whether the stack keeps bits: sequences of known layers do, models that torch maps come close."""
-        return self.parts.get("model", {}).get("family", "mlp") == "mlp"
-
-
-def tried(*, data: str = "digits", rows: int = 150, tolerance: float = 1e-5, **parts: dict[str, Any]) -> Technique:
-    """One line of the table."""
-    return Technique(parts, data, rows, tolerance)
-
-
-COMMON: dict[str, dict[str, Any]] = {
-    "model": {"family": "mlp", "width": 24},
-    "optimizer": {"name": "adamw", "lr": [1e-3, 4e-3, 5e-4, 2e-3, 8e-4], "weight_decay": [0.0, 0.1]},
-    "training": {"epochs": 3, "batch_size": 32, "patience": None},
-}
-BF16 = {"precision": "bf16"}
-RATES = {"lr": [1e-3, 2e-3, 5e-4]}
-SGD = {"name": "sgd", "lr": [1e-2, 4e-2, 2e-2], "weight_decay": [1e-3, 0.0]}
-CNN = {"family": "cnn", "channels": 3, "hidden": 12}
-TRANSFORMER = {"family": "transformer", "width": 8, "heads": 2, "depth": 1, "dropout": 0.0, "attention_dropout": 0.0}
-# Before a batch norm a bias has no gradient but rounding noise, of which AdamW makes steps as long as any unless eps swallows it.
-STEADY = {"eps": 1e-3}
-# A mapping per lane.
-BY_EPOCH: Any = [
-    {"name": "reduce_on_plateau", "patience": 1},
-    {"name": "step", "step_size": 1, "warmup_epochs": 0.5},
-    {"name": "multi_step", "milestones": [1, 2], "gamma": 0.5},
-    {"name": "cosine_restarts", "period": 1, "warmup_steps": 2},
-]
-BY_STEP: Any = [
-    {"name": "exponential", "gamma": 0.5},
-    {"name": "one_cycle"},
-    {"name": "cosine", "warmup_steps": 3},
-    {"name": "warmup_linear", "final_fraction": 0.1},
-]
-REGRESSION: dict[str, Any] = {"task": "regression", "search": {"metric": "val_rmse"}}
-MULTILABEL: dict[str, Any] = {"task": "multilabel", "search": {"metric": "val_auroc"}}
-
-TECHNIQUES = {
-    "adamw": tried(),
-    "no-monitor": tried(training={"monitor": False}),
-    "betas": tried(optimizer={"beta1": [0.9, 0.5, 0.0], "beta2": [0.999, 0.9], "eps": [1e-8, 1e-3, 1e-6]}),
-    "sgd": tried(optimizer=SGD),
-    "momentum": tried(optimizer={**SGD, "momentum": [0.9, 0.0, 0.5]}),
-    "nesterov": tried(optimizer={**SGD, "nesterov": True, "momentum": [0.9, 0.5]}),
-    "adam": tried(optimizer={**RATES, "name": "adam", "weight_decay": [1e-2, 0.0], "beta1": [0.9, 0.5], "beta2": [0.999, 0.9, 0.99]}),
-    "rmsprop": tried(
-        optimizer={**RATES, "name": "rmsprop", "momentum": [0.9, 0.0, 0.5], "weight_decay": [1e-2, 0.0], "alpha": [0.99, 0.9]}
-    ),
-    "lion": tried(
-        optimizer={"name": "lion", "lr": [1e-4, 4e-4, 2e-4], "weight_decay": [0.1, 0.0, 1.0], "beta1": [0.9, 0.5], "beta2": [0.99, 0.9]},
-        model={"width": 13},
-        training={"batch_size": 19, "clip_norm": [None, 0.05]},
-    ),
-    "constant": tried(schedule={"name": "constant"}),
-    "schedules": tried(schedule={"name": "warmup_cosine", "warmup_fraction": [0.0, 0.5, 0.2], "final_fraction": [0.0, 0.3]}),
-    "schedules-by-epoch": tried(schedule=BY_EPOCH, training={"min_delta": 100.0}),
-    "schedules-by-step": tried(schedule=BY_STEP),
-    "scaled-rates": tried(training={"scale_lr_with_batch": [64, None, 16], "scale_lr_rule": ["linear", "linear", "sqrt"]}),
-    "clipping": tried(training={"clip_norm": [None, 0.05, 1.0]}),
-    "clipping-sgd": tried(training={"clip_norm": [None, 0.05, 1.0]}, optimizer=SGD),
-    "clipping-by-value": tried(training={"clip_norm": [None, 0.1], "clip_value": [0.003, None]}, optimizer=SGD),
-    "class-weights": tried(training={"class_weights": ["none", "balanced"], "label_smoothing": [0.1, 0.0, 0.2]}),
-    "mixing": tried(
-        augment={"mixup": [0.3, 0.0], "noise": [0.0, 0.1], "cutmix": [0.0, 0.0, 1.0]},
-        training={"batch_size": 8, "accumulate": 4, "class_weights": ["none", "none", "balanced"], "clip_norm": 0.5},
-    ),
-    "images": tried(
-        augment={"crop": [1, 0], "rotate": [15, 0, 5], "resized_crop": [0.0, 0.2], "flip": [0.5, 0.0], "color_jitter": 0.2, "erase": 0.2}
-    ),
-    "smoothing": tried(training={"label_smoothing": [0.0, 0.1, 0.3]}),
-    "dropout": tried(model={"dropout": 0.3}),
-    "dropout-per-lane": tried(model={"dropout": [0.1, 0.5, 0.25]}),
-    "dropout-beside-none": tried(model={"dropout": [0.0, 0.5]}),
-    "dropout-odd": tried(model={"dropout": [0.0, 0.5], "width": 13}, training={"batch_size": 19}),
-    "batch-norm": tried(model={"norm": "batch"}, optimizer=STEADY),
-    "batch-norm-adamw": tried(model={"norm": "batch"}, tolerance=5e-3),
-    "batch-norm-dropout": tried(optimizer=STEADY, model={"norm": "batch", "dropout": [0.0, 0.4]}),
-    "batch-norm-one-row-over": tried(optimizer=STEADY, model={"norm": "batch"}, training={"batch_size": 149}),
-    "batch-norm-two-rows-over": tried(optimizer=STEADY, model={"norm": "batch"}, training={"batch_size": 37}, tolerance=1e-3),
-    "batch-norm-sgd": tried(model={"norm": "batch"}, optimizer=SGD),
-    "layer-norm": tried(model={"norm": "layer"}),
-    "layer-norm-dropout": tried(model={"norm": "layer", "dropout": [0.4, 0.0], "activation": "gelu"}),
-    "gelu": tried(model={"activation": "gelu"}),
-    "silu": tried(model={"activation": "silu"}),
-    "tanh": tried(model={"activation": "tanh"}),
-    "leaky-relu": tried(model={"activation": "leaky_relu"}),
-    "elu": tried(model={"activation": "elu"}),
-    "selu": tried(model={"activation": "selu"}),
-    "sigmoid": tried(model={"activation": "sigmoid"}),
-    "widths": tried(model={"widths": [[33, 8, 17]], "dropout": [0.2, 0.0]}),
-    "init": tried(init={"scheme": ["he_normal", "orthogonal", "xavier_normal", "lecun_uniform"], "head_gain": [0.1, 1.0, 0.5]}),
-    "width-50-batch-50": tried(model={"width": 50, "activation": "gelu"}, training={"batch_size": 50}),
-    "width-1": tried(model={"width": 1, "activation": "tanh"}),
-    "width-1-batch-norm": tried(optimizer=STEADY, model={"width": 1, "norm": "batch", "activation": "elu"}, training={"batch_size": 50}),
-    "width-33-batch-7": tried(model={"width": 33, "norm": "layer", "activation": "silu"}, training={"batch_size": 7}, rows=64),
-    "batch-1": tried(training={"batch_size": 1}, rows=12),
-    "full-batch": tried(training={"batch_size": 150}),
-    "accumulate": tried(
-        training={"batch_size": 19, "accumulate": 3, "clip_norm": [None, 0.1]},
-        model={"norm": "layer", "width": 13, "dropout": [0.0, 0.3]},
-        rows=101,
-    ),
-    "deep": tried(model={"depth": 5, "norm": "layer"}),
-    "odd-table": tried(data="wine", rows=101, model={"width": 17, "dropout": [0.2, 0.0]}),
-    "auroc": tried(data="breast_cancer", search={"metric": "val_auroc"}),
-    "regression": tried(data="diabetes", **REGRESSION),
-    "multilabel": tried(data="odd, large and prime digits", **MULTILABEL),
-    "multilabel-odd": tried(data="odd, large and prime digits", model={"width": 9, "dropout": [0.3, 0.0]}, rows=101, **MULTILABEL),
-    "regression-odd": tried(optimizer=STEADY, data="diabetes", model={"width": 9, "norm": "batch", "dropout": [0.3, 0.0]}, **REGRESSION),
-    "bf16": tried(training=BF16, tolerance=2e-2),
-    "bf16-batch-norm": tried(training=BF16, model={"norm": "batch", "dropout": [0.0, 0.3]}, tolerance=5e-2),
-    "bf16-layer-norm": tried(training=BF16, model={"norm": "layer", "activation": "gelu", "width": 31}, tolerance=2e-2),
-    "cnn": tried(model=CNN),
-    "cnn-plain-pooling": tried(model={**CNN, "norm": "none", "pooling": "avg", "activation": "silu"}, optimizer=SGD),
-    "cnn-dropout": tried(model={**CNN, "dropout": [0.4, 0.0, 0.2]}, training={"clip_norm": [None, 0.1], "label_smoothing": [0.0, 0.1]}),
-    "cnn-residual": tried(
-        model={**CNN, "residual": True, "global_pooling": True, "conv_dropout": [0.0, 0.3], "dropout": [0.5, 0.0, 0.2]},
-        optimizer=SGD,
-        rows=64,
-    ),
-    "transformer": tried(
-        model={**TRANSFORMER, "dropout": [0.0, 0.3], "attention_dropout": [0.0, 0.0, 0.4], "pooling": "class"}, optimizer=SGD, rows=64
-    ),
-    "cnn-bf16": tried(model=CNN, training=BF16, tolerance=5e-2),
-    "cnn-bf16-no-norm": tried(model={**CNN, "norm": "none", "dropout": 0.2}, training=BF16, tolerance=5e-2),
-}
-
-Make = Callable[[int], Trial]
-
-
-@pytest.fixture(scope="module", params=TECHNIQUES)
-def technique(request: pytest.FixtureRequest) -> Technique:
-    """Each in turn."""
-    return TECHNIQUES[request.param]
+MakeTrial = Callable[..., Trial]
 
 
 @pytest.fixture(scope="module")
-def data(technique: Technique) -> Dataset:
-    """Few rows: an epoch of some full batches and a short one."""
-    return small(technique)
+def courses(make_trial: MakeTrial, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Alone]:
+    """The courses of a technique's trials, by its name; the same in all tests."""
+    return functools.cache(lambda name: Alone(TECHNIQUES[name], make_trial, tmp_path_factory.mktemp("alone")))
 
 
-@pytest.fixture(scope="module")
-def make(technique: Technique, make_trial: Any) -> Make:
-    """The trial of this number: its values, its seed, in the stacked engine."""
-    return lambda number: trial_of(technique, make_trial, number)
+@pytest.fixture
+def alone(request: pytest.FixtureRequest, courses: Callable[[str], Alone]) -> Alone:
+    """Those of the test's technique."""
+    return courses(request.param)
 
 
-@pytest.fixture(scope="module")
-def alone(technique: Technique, data: Dataset, make: Make, tmp_path_factory: pytest.TempPathFactory) -> Alone:
-    """Every trial's own course."""
-    return Alone(technique, data, make, tmp_path_factory.mktemp("alone"))
-
-
-@functools.cache
-def whole(source: str) -> Dataset:
-    """A data set with all its rows."""
-    if source == "odd, large and prime digits":
-        data = whole("digits")
-        parts = {part: Part(rows.x, labels_of(rows.y)) for part, rows in (("train", data.train), ("val", data.val), ("test", data.test))}
-        return replace(data, task="multilabel", outputs=3, **parts)
-    return prepare(Data(source=source), "regression" if source == "diabetes" else "classification")
-
-
-def labels_of(digits: np.ndarray) -> np.ndarray:
-    """Whether each digit is odd, above four, and prime: float32 [n, 3]."""
-    return np.stack([digits % 2 == 1, digits > 4, np.isin(digits, (2, 3, 5, 7))], 1).astype(np.float32)
-
-
-def small(technique: Technique) -> Dataset:
-    """The technique's data."""
-    return cut(whole(technique.data), technique.rows, 61)
-
-
-def trial_of(technique: Technique, make_trial: Any, number: int) -> Trial:
-    """The technique's trial of this number."""
-    parts = dict(technique.parts)
-    common = COMMON if parts.get("optimizer", {}).get("name", "adamw") == "adamw" else {**COMMON, "optimizer": {}}
-    if parts.get("model", {}).get("family", "mlp") != "mlp":
-        common = {**common, "model": {}}
-    tree = {section: {**common.get(section, {}), **values} if isinstance(values, dict) else values for section, values in parts.items()}
-    tree = {**common, **tree}
-    tree["training"] = {**tree["training"], "engine": "stacked"}
-    found: Trial = make_trial(number, seed=100 + number, **in_lane(tree, number))
-    return found
-
-
-def in_lane(tree: Any, number: int) -> Any:
-    """The tree with one value of each list."""
-    if isinstance(tree, dict):
-        return {name: in_lane(value, number) for name, value in tree.items()}
-    return tree[number % len(tree)] if isinstance(tree, list) else tree
+on_each = pytest.mark.parametrize("alone", TECHNIQUES, indirect=True)
+on_some = pytest.mark.parametrize("alone", THOROUGH, indirect=True)
 
 
 class Alone:
-    """Each trial's own course, trained once when it is first asked for."""
+    """Each trial's own course, trained alone, once, when it is first asked for."""
 
-    def __init__(self, technique: Technique, data: Dataset, make: Make, folder: Path) -> None:
-        self.data, self.make = data, make
-        self._technique, self._folder = technique, folder
+    def __init__(self, technique: Technique, make_trial: MakeTrial, folder: Path) -> None:
+        self.data, self.technique = small(technique), technique
+        self._make, self._folder = make_trial, folder
         self._reports: dict[int, list[Report]] = {}
+
+    def make(self, number: int) -> Trial:
+        """The trial of this number: its values, its seed, in the stacked engine."""
+        return trial_of(self.technique, self._make, number)
 
     def reports(self, number: int) -> list[Report]:
         """All of them."""
@@ -260,10 +66,10 @@ class Alone:
         for number in {report.trial for reports in rounds for report in reports}:
             found = of(number, rounds)
             expected = self.reports(number)[: len(found)]
-            if self._technique.layered:
+            if self.technique.layered:
                 assert curve(found) == curve(expected), number
             else:
-                close(found, expected, max(1e-5, self._technique.tolerance / 10))
+                close(found, expected, max(1e-5, self.technique.tolerance / 10))
 
     def state(self, number: int, folder: Path) -> None:
         """Holds a trial's checkpoint there against its own."""
@@ -273,7 +79,7 @@ class Alone:
         assert found.state.keys() == expected.state.keys()
         for name, tensor in expected.state.items():
             assert found.state[name].dtype == tensor.dtype
-            if self._technique.layered:
+            if self.technique.layered:
                 assert torch.equal(found.state[name], tensor), name
 
 
@@ -292,34 +98,37 @@ def close(found: Sequence[Report], expected: Sequence[Report], tolerance: float)
                 assert math.isfinite(value)
 
 
-def test_stacked_equals_plain(technique: Technique, data: Dataset, make: Make) -> None:
+@on_each
+def test_stacked_equals_plain(alone: Alone) -> None:
     """The same trials as one program and one model after another: every metric of every epoch, to the technique's tolerance."""
-    stacked = [make(number) for number in range(4)]
+    stacked = [alone.make(number) for number in range(4)]
     plain = [replace(trial, config={**trial.config, "training": {**trial.config["training"], "engine": "plain"}}) for trial in stacked]
-    found = script(train(stacked, data, device="cpu"))
-    expected = script(train(plain, data, device="cpu"))
+    found = script(train(stacked, alone.data, device="cpu"))
+    expected = script(train(plain, alone.data, device="cpu"))
     assert {(one.how or "").split(":")[0] for rounds in (found, expected) for one in rounds[0]} == {"stacked", "plain"}
     for number in range(4):
-        close(of(number, found), of(number, expected), technique.tolerance)
+        close(of(number, found), of(number, expected), alone.technique.tolerance)
 
 
+@on_some
 @pytest.mark.parametrize("order", ["01", "210", "42031", "75310246"])
-def test_a_trial_is_the_same_in_any_lane(data: Dataset, make: Make, alone: Alone, tmp_path: Path, order: str) -> None:
+def test_a_trial_is_the_same_in_any_lane(alone: Alone, tmp_path: Path, order: str) -> None:
     """Among one, two, four and seven others, in another slot each time: metrics and checkpoint are those of the trial alone."""
     numbers = [int(digit) for digit in order]
-    alone(script(train([make(number) for number in numbers], data, device="cpu", checkpoints=tmp_path)))
+    alone(script(train([alone.make(number) for number in numbers], alone.data, device="cpu", checkpoints=tmp_path)))
     for number in numbers:
         alone.state(number, tmp_path)
 
 
-def test_a_trial_is_the_same_refilled_and_after_its_neighbours_have_gone(data: Dataset, make: Make, alone: Alone, tmp_path: Path) -> None:
+@on_each
+def test_a_trial_is_the_same_refilled_and_after_its_neighbours_have_gone(alone: Alone, tmp_path: Path) -> None:
     """A lane is refilled early and again late, others are dropped and the rest move together: every course is the trial's own."""
     rounds = script(
-        train([make(number) for number in range(4)], data, device="cpu", checkpoints=tmp_path),
-        {1: Refill(make(4)), 3: PRUNE},
-        {0: PRUNE, 2: Refill(make(5))},
-        {5: Refill(make(6))},
-        {4: Refill(make(7))},
+        train([alone.make(number) for number in range(4)], alone.data, device="cpu", checkpoints=tmp_path),
+        {1: Refill(alone.make(4)), 3: PRUNE},
+        {0: PRUNE, 2: Refill(alone.make(5))},
+        {5: Refill(alone.make(6))},
+        {4: Refill(alone.make(7))},
     )
     assert [sorted((r.trial, r.epoch) for r in reports) for reports in rounds] == [
         [(0, 1), (1, 1), (2, 1), (3, 1)],
@@ -336,21 +145,22 @@ def test_a_trial_is_the_same_refilled_and_after_its_neighbours_have_gone(data: D
         alone.state(number, tmp_path)
 
 
-def test_a_diverging_neighbour_changes_no_bit(data: Dataset, make: Make, alone: Alone) -> None:
+@on_some
+def test_a_diverging_neighbour_changes_no_bit(alone: Alone) -> None:
     """The others' bits are those beside a tame neighbour, also for mapped models; a trial that takes its lane starts clean."""
-    tame = [make(number) for number in range(3)]
+    tame = [alone.make(number) for number in range(3)]
     config = tame[1].config
     broken = {**config, "optimizer": {**config["optimizer"], "lr": 1e30}, "training": {**config["training"], "clip_norm": None}}
     wild = replace(tame[1], number=9, config=broken)
-    beside_tame = script(train(tame, data, device="cpu"))
-    beside_wild = script(train([tame[0], wild, tame[2]], data, device="cpu"), {}, {9: Refill(make(3))})
+    beside_tame = script(train(tame, alone.data, device="cpu"))
+    beside_wild = script(train([tame[0], wild, tame[2]], alone.data, device="cpu"), {}, {9: Refill(alone.make(3))})
     assert not any(report.finite() for report in of(9, beside_wild))
     for number in (0, 2):
         assert curve(of(number, beside_wild)[:2]) == curve(of(number, beside_tame)[:2])
     alone([[report for report in reports if report.trial != 9] for reports in beside_wild])
 
 
-def check_among_others(technique: Technique, make_trial: Any) -> None:
+def check_among_others(technique: Technique, make_trial: MakeTrial) -> None:
     """Three trials together report what each reports alone."""
     data = small(technique)
     trials = [trial_of(technique, make_trial, number) for number in range(3)]
@@ -360,26 +170,26 @@ def check_among_others(technique: Technique, make_trial: Any) -> None:
         assert curve(of(trial.number, together)) == curve(single)
 
 
-def test_a_trial_is_the_same_where_the_data_come_in_pieces(make_trial: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_is_the_same_where_the_data_come_in_pieces(make_trial: MakeTrial, monkeypatch: pytest.MonkeyPatch) -> None:
     """An epoch and a validation part that are larger than what is gathered at a time are cut alike for any number of lanes."""
     monkeypatch.setattr(feed, "LANE_BYTES", 3 * 40 * 256)
     monkeypatch.setattr(fused, "CHUNK_BYTES", 40 * 256)
     check_among_others(TECHNIQUES["dropout-odd"], make_trial)
 
 
-def test_a_trial_is_the_same_on_two_threads(make_trial: Any) -> None:
+def test_a_trial_is_the_same_on_two_threads(make_trial: MakeTrial) -> None:
     """A worker with two cores shares a product of these sizes among them where it is one lane's alone."""
     technique = tried(resources={"cpus_per_worker": 2}, model={"width": 512, "depth": 1}, training={"batch_size": 64, "epochs": 1})
     check_among_others(technique, make_trial)
 
 
 @pytest.fixture(scope="module")
-def odd(make_trial: Any, tmp_path_factory: pytest.TempPathFactory) -> Alone:
+def odd(make_trial: MakeTrial, tmp_path_factory: pytest.TempPathFactory) -> Alone:
     """The courses of trials with odd sizes, dropout and clipping."""
     technique = tried(
         model={"dropout": [0.0, 0.5], "width": 13, "norm": "batch"}, training={"batch_size": 19, "clip_norm": [None, 0.1]}, rows=75
     )
-    return Alone(technique, small(technique), lambda number: trial_of(technique, make_trial, number), tmp_path_factory.mktemp("odd"))
+    return Alone(technique, make_trial, tmp_path_factory.mktemp("odd"))
 
 
 @settings(max_examples=30)
