@@ -16,7 +16,7 @@ class Slots:
 
     Attributes:
         workers: worker processes at a time; None: as many as the cluster has room for.
-        cpus: CPUs, and torch threads, of each.
+        cpus: CPUs of each: torch threads, times the processes of a trial.
         gpus: GPUs of each; a fraction shares one.
     """
 
@@ -45,7 +45,8 @@ def gpus_here() -> int:
 def slots(wanted: Resources, source: str, *, cluster: bool) -> Slots:
     """The slots of a sweep.
 
-    ``auto`` is one worker per GPU where there are GPUs, else one per ``cpus_per_worker`` CPUs.
+    ``auto`` is one worker per GPU where there are GPUs, else one per ``cpus_per_worker`` CPUs; where several processes train a trial, a
+    worker takes as many times the CPUs and the GPU.
 
     Args:
         wanted: the space's ``resources``.
@@ -55,23 +56,32 @@ def slots(wanted: Resources, source: str, *, cluster: bool) -> Slots:
     Raises:
         InputError: more workers than CPUs or GPUs, or GPUs where there are none.
     """
-    cpus, gpus = cpus_here(), gpus_here()
-    per_worker = (1.0 if gpus and not cluster else 0.0) if wanted.gpus_per_worker == "auto" else float(wanted.gpus_per_worker)
+    cpus, gpus, processes = cpus_here(), gpus_here(), wanted.processes
+    per_process = (1.0 if gpus and not cluster else 0.0) if wanted.gpus_per_worker == "auto" else float(wanted.gpus_per_worker)
+    per_worker, cpus_each = per_process * processes, wanted.cpus_per_worker * processes
     if cluster:
-        return Slots(None if wanted.workers == "auto" else wanted.workers, wanted.cpus_per_worker, per_worker)
-    fit = cpus // wanted.cpus_per_worker
+        return Slots(None if wanted.workers == "auto" else wanted.workers, cpus_each, per_worker)
+    fit = cpus // cpus_each
     if per_worker:
         fit = min(fit, int(gpus / per_worker))
     problems = []
     if per_worker and not gpus:
         found = f"{wanted.gpus_per_worker} GPUs per worker, and there is none here"
         problems.append(Problem(source, "resources.gpus_per_worker", found, "0 or auto", "--set resources.gpus_per_worker=0"))
+    elif processes > 1 and per_worker > gpus:
+        found = f"{processes} processes per trial with a GPU each, and there are {gpus} GPUs here"
+        hint = "--set resources.gpus_per_worker=0 trains on CPUs"
+        problems.append(Problem(source, "resources.processes", found, f"1 to {gpus}", hint))
     elif wanted.cpus_per_worker > cpus:
         found = f"{wanted.cpus_per_worker} CPUs per worker, and there are {cpus} here"
         problems.append(Problem(source, "resources.cpus_per_worker", found, f"1 to {cpus}", f"--set resources.cpus_per_worker={cpus}"))
+    elif cpus_each > cpus:
+        most = cpus // wanted.cpus_per_worker
+        found = f"{processes} processes per trial with {wanted.cpus_per_worker} CPUs each, and there are {cpus} here"
+        problems.append(Problem(source, "resources.processes", found, f"1 to {most}", f"--set resources.processes={most}"))
     elif wanted.workers != "auto" and wanted.workers > fit:
         found = f"{wanted.workers} workers, and there is room for {fit} here ({cpus} CPUs, {gpus} GPUs)"
         problems.append(Problem(source, "resources.workers", found, f"1 to {fit}, or auto", "--set resources.workers=auto"))
     if problems:
         raise InputError(problems)
-    return Slots(fit if wanted.workers == "auto" else wanted.workers, wanted.cpus_per_worker, per_worker)
+    return Slots(fit if wanted.workers == "auto" else wanted.workers, cpus_each, per_worker)

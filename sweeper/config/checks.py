@@ -14,6 +14,7 @@ from sweeper.config.schema import (
     Config,
     Data,
     MultiStep,
+    Muon,
     ReduceOnPlateau,
     Sgd,
     Tokens,
@@ -50,6 +51,7 @@ def conflicts(config: Config) -> Iterator[Conflict]:
     yield from _schedule(config)
     yield from _gradients(config)
     yield from _model(config)
+    yield from _processes(config)
     optimizer = config.optimizer
     if isinstance(optimizer, Sgd) and optimizer.nesterov and optimizer.momentum == 0:
         hint = "write momentum: 0.9, or nesterov: false"
@@ -114,6 +116,37 @@ def _gradients(config: Config) -> Iterator[Conflict]:
     if training.clip_value is not None and training.clip_norm is not None:
         found = f"clip_value {training.clip_value:g} beside clip_norm {training.clip_norm:g}"
         yield Conflict(("training", "clip_value"), found, "one of the two", "write clip_norm: null beside it", (("training", "clip_norm"),))
+
+
+def _processes(config: Config) -> Iterator[Conflict]:
+    resources, training = config.resources, config.training
+    count, processes = resources.processes, (("resources", "processes"),)
+    sharding = (("resources", "sharding"),)
+    if count == 1:
+        if resources.sharding != "none":
+            found, hint = f"{resources.sharding} with one process: there is nothing to divide", "write processes: 2 beside it"
+            yield Conflict(("resources", "sharding"), found, "none, or more processes", hint, processes)
+        return
+    size = training.batch_size
+    if size % count:
+        found = f"batch_size {size}, which {count} processes cannot share evenly"
+        hint = f"write batch_size: {-(-size // count) * count}"
+        yield Conflict(("training", "batch_size"), found, f"a multiple of {count}", hint, processes)
+    if training.engine == "stacked":
+        found = f"engine stacked with {count} processes per trial"
+        yield Conflict(
+            ("training", "engine"), found, "auto or plain: a trial of several processes is no lane", "write engine: auto", processes
+        )
+    if resources.gpus_per_worker not in ("auto", 0, 1):
+        found = f"gpus_per_worker {resources.gpus_per_worker:g} with {count} processes per trial"
+        hint = "write gpus_per_worker: 1"
+        yield Conflict(("resources", "gpus_per_worker"), found, "1 for each process, 0 for none, or auto", hint, processes)
+    if resources.sharding == "fsdp" and training.precision == "fp16":
+        found = "fp16 with sharding: fsdp, whose parts would need a loss scaler in common"
+        yield Conflict(("training", "precision"), found, "fp32, bf16", "write precision: bf16", sharding)
+    if resources.sharding == "fsdp" and isinstance(config.optimizer, Muon):
+        found = "muon, which steps whole matrices, with sharding: fsdp, where no process has one"
+        yield Conflict(("optimizer", "name"), found, "adamw, adam, rmsprop, lion, sgd", "write name: adamw, or sharding: none", sharding)
 
 
 def _schedule(config: Config) -> Iterator[Conflict]:

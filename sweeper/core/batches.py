@@ -111,7 +111,7 @@ class Plan:
     Attributes:
         rows: rows of the training part.
         used: rows used per epoch; one less than ``rows`` where the last batch would be a single row and the model has batch norm, which
-            cannot take it, or is a custom one, which may have.
+            cannot take it, or is a custom one, which may have; and without a last batch that has fewer rows than there are processes.
         batch_size: rows that go through the model at a time.
         steps: optimizer steps per epoch.
         accumulate: batches per optimizer step.
@@ -155,8 +155,9 @@ class Plan:
                 "or set another model.norm",
             )
         # Nobody knows what a custom model holds, and one row less per epoch harms nothing.
-        lone_row = size > 1 and rows % size == 1 and (batch_norm or isinstance(config.model, Custom))
-        used = rows - 1 if lone_row else rows
+        left = rows % size
+        lone_row = left == 1 and (batch_norm or isinstance(config.model, Custom))
+        used = rows - left if lone_row or left < config.resources.processes else rows
         batches, accumulate = -(-used // size), config.training.accumulate
         if accumulate > batches:
             raise InputError.of(

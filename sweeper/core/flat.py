@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -12,6 +13,45 @@ warnings.filterwarnings("ignore", message="RNN module weights are not part of si
 
 HIDDEN = (nn.Linear, nn.RNNBase, nn.MultiheadAttention)
 """Layers whose matrices map features to features."""
+
+
+class Parameters(Protocol):
+    """A model's trainable parameters as the step sees them, whoever holds them.
+
+    Attributes:
+        values: float32 ``[n]``, all parameters of this process.
+        gradient: float32 ``[n]``, of the same.
+        decayed: what is decayed: one parameter, or several.
+        plain: biases and norms, which no optimizer decays: one parameter, or several.
+        hidden: of those in ``decayed`` the matrices of hidden layers.
+        outer: the others in ``decayed``.
+    """
+
+    gradient: torch.Tensor
+    hidden: list[nn.Parameter]
+    outer: list[nn.Parameter]
+
+    @property
+    def decayed(self) -> nn.Parameter | list[nn.Parameter]:
+        """See the class."""
+
+    @property
+    def plain(self) -> nn.Parameter | list[nn.Parameter]:
+        """See the class."""
+
+    @property
+    def values(self) -> torch.Tensor:
+        """See the class."""
+
+    @property
+    def count(self) -> int:
+        """How many numbers training changes, in all processes together."""
+
+    def collect(self) -> None:
+        """Brings what ``backward`` has left into ``gradient``."""
+
+    def norm(self, vector: torch.Tensor) -> torch.Tensor:
+        """The Euclidean norm of something like ``gradient``, of all processes together."""
 
 
 class Flat:
@@ -49,6 +89,19 @@ class Flat:
         hidden = _hidden(model)
         self.hidden = [p for p in parameters if id(p) in hidden]
         self.outer = [p for p in parameters if p.ndim > 1 and id(p) not in hidden]
+
+    @property
+    def count(self) -> int:
+        """See ``Parameters.count``."""
+        return self.values.numel()
+
+    def collect(self) -> None:
+        """Nothing to do: ``backward`` has added to ``gradient`` itself."""
+
+    def norm(self, vector: torch.Tensor) -> torch.Tensor:
+        """See ``Parameters.norm``."""
+        found: torch.Tensor = torch.linalg.vector_norm(vector)
+        return found
 
 
 def _channels_last(parameter: torch.Tensor) -> bool:

@@ -51,7 +51,11 @@ def train(
         InfrastructureError: the disk refused a checkpoint.
     """
     resident = Resident.of(data, pick_device(device))
-    yield from run(trials, resident, alone(trials[0], resident), checkpoints)
+    choice = alone(trials[0], resident)
+    try:
+        yield from run(trials, resident, choice, checkpoints)
+    finally:
+        choice.dismiss(resident)
 
 
 def run(
@@ -114,7 +118,10 @@ def record_losses(trials: Sequence[Trial], data: Dataset, schedule: Schedule, st
     resident = Resident.of(data, pick_device(device))
     set_threads(trials[0], resident)
     choice = together(trials[0], resident)
-    return np.asarray(choice.stack(trials, resident, schedule, steps).record(steps).numpy())
+    try:
+        return np.asarray(choice.stack(trials, resident, schedule, steps).record(steps).numpy())
+    finally:
+        choice.dismiss(resident)
 
 
 def set_threads(trial: Trial, resident: Resident) -> None:

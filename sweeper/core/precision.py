@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import torch
@@ -56,7 +56,12 @@ class Precision:
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
     def clip(
-        self, optimizer: optim.Optimizer, gradient: torch.Tensor, largest: float | None, largest_value: float | None = None
+        self,
+        optimizer: optim.Optimizer,
+        gradient: torch.Tensor,
+        largest: float | None,
+        largest_value: float | None = None,
+        norm_of: Callable[[torch.Tensor], torch.Tensor] = torch.linalg.vector_norm,
     ) -> torch.Tensor:
         """Unscales the gradient of all parameters, clips it and returns its norm before clipping.
 
@@ -65,11 +70,12 @@ class Precision:
             gradient: ``[n]``; changed in place.
             largest: norm, which keeps the direction (Pascanu et al., 2013); None: no clipping by norm.
             largest_value: absolute value of each element, which does not; None: no clipping by value.
+            norm_of: how the norm is taken, where other processes hold other parts of the gradient.
 
         A norm that is not finite marks a step that ``step`` will skip when the precision is scaled; it comes back as NaN then.
         """
         self._scaler.unscale_(optimizer)
-        norm: torch.Tensor = torch.linalg.vector_norm(gradient)
+        norm = norm_of(gradient)
         if largest is not None:
             gradient *= (largest / (norm + 1e-6)).clamp(max=1.0)
         if largest_value is not None:

@@ -41,8 +41,9 @@ nothing; a lower one says that the config's is too high."""
 
 
 def trial_of(config: Config) -> Trial:
-    """The trial of a config, with the seed that it says."""
-    return Trial(0, config.training.seed, {}, tree_of(config), shape(config))
+    """The trial of a config, with the seed that it says, in one process: several would give the same numbers later."""
+    alone = config.model_copy(update={"resources": config.resources.model_copy(update={"processes": 1, "sharding": "none"})})
+    return Trial(0, config.training.seed, {}, tree_of(alone), shape(alone))
 
 
 def unregularised(config: Config, *, batch_size: int, epochs: int, rate: float = 1.0) -> Config:

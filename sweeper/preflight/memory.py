@@ -63,7 +63,7 @@ def size(number: int) -> str:
 
 
 def training_bytes(config: Config, data: Resident) -> Bytes:
-    """An estimate; parameters are counted on the meta device, which allocates nothing."""
+    """An estimate for each process that trains a trial; parameters are counted on the meta device, which allocates nothing."""
     parts = (data.train.x, data.train.y, data.val.x, data.val.y)
     resident = sum(part.numel() * part.element_size() for part in parts)
     with torch.device("meta"):
@@ -71,7 +71,9 @@ def training_bytes(config: Config, data: Resident) -> Bytes:
     parameters = sum(p.numel() * p.element_size() for p in model.parameters())
     process = PROCESS if data.device.type == "cpu" else 0
     activations = _activations(config, data) if parameters < TRIED else 0
-    return Bytes(COPIES * parameters, activations, resident, process)
+    resources = config.resources
+    holders = resources.processes if resources.sharding == "fsdp" else 1
+    return Bytes(COPIES * parameters // holders, activations // resources.processes, resident, process)
 
 
 def _activations(config: Config, data: Resident) -> int:
@@ -108,9 +110,10 @@ def free_bytes(device: torch.device) -> int:
 
 
 def memory(config: Config, data: Resident, workers: int, free: int) -> Finding:
-    """The largest config's memory times the workers, against what is free."""
+    """The largest config's memory times the workers, and times the processes of each, against what is free."""
     check = "memory"
     needed = training_bytes(config, data)
+    workers *= config.resources.processes
     on = "CPU" if data.device.type == "cpu" else "GPU"
     parts = f"model and optimizer {size(needed.model)}, activations {size(needed.activations)}, data {size(needed.data)}"
     told = f"an estimate: the largest config takes {needed.told()} of {on} memory ({parts}); {workers} at a time, and {size(free)} are free"

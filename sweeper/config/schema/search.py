@@ -34,5 +34,21 @@ class Resources(Node):
     """What a sweep may use."""
 
     workers: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
-    cpus_per_worker: int = Field(1, ge=1, description="also the number of torch threads of a CPU worker")
-    gpus_per_worker: Literal["auto"] | Annotated[float, Field(ge=0)] = "auto"
+    cpus_per_worker: int = Field(
+        1, ge=1, description="also the number of torch threads of a CPU worker; with several processes per trial, of each of them"
+    )
+    gpus_per_worker: Literal["auto"] | Annotated[float, Field(ge=0)] = Field(
+        "auto", description="a fraction shares a GPU among workers; with several processes per trial 1, of each of them, or 0"
+    )
+    processes: int = Field(
+        1,
+        ge=1,
+        le=1024,
+        description="that train a trial together, each on its share of every batch (data-parallel): the numbers are those of one process, "
+        "to rounding; gloo on CPUs, NCCL on GPUs, on one machine",
+    )
+    sharding: Literal["none", "fsdp"] = Field(
+        "none",
+        description="none: every process holds the whole model; fsdp: a part of each parameter, gradient and optimizer state (FSDP2), "
+        "for models beyond one device",
+    )

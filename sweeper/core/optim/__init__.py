@@ -6,7 +6,7 @@ import torch
 from torch import optim
 
 from sweeper.config.schema import Adam, AdamW, Lion, Muon, Optimizer, RmsProp, Sgd
-from sweeper.core.flat import Flat
+from sweeper.core.flat import Parameters
 from sweeper.core.optim import lion, muon
 from sweeper.errors import InputError
 
@@ -27,7 +27,7 @@ def check(config: Optimizer) -> None:
         )
 
 
-def build(config: Optimizer, flat: Flat) -> optim.Optimizer:
+def build(config: Optimizer, flat: Parameters) -> optim.Optimizer:
     """The optimizer of this config over a model's parameters, in two groups: decayed (matrices, kernels) and not (biases, norms).
 
     Muon has three, since the hidden layers' matrices are stepped by another rule than the rest. The fused kernels (Adam, AdamW, SGD)
@@ -37,7 +37,7 @@ def build(config: Optimizer, flat: Flat) -> optim.Optimizer:
         InputError: the combination of values is not an optimizer, or Muon finds no hidden layer's matrix.
     """
     check(config)
-    groups = [{"params": [flat.decayed], "weight_decay": config.weight_decay}, {"params": [flat.plain], "weight_decay": 0.0}]
+    groups = [{"params": flat.decayed, "weight_decay": config.weight_decay}, {"params": flat.plain, "weight_decay": 0.0}]
     match config:
         case AdamW():
             return optim.AdamW(groups, lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps, fused=True)
@@ -51,7 +51,7 @@ def build(config: Optimizer, flat: Flat) -> optim.Optimizer:
             return muon.build(config, flat)
         case Sgd():
             sgd = optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, fused=True)
-            for parameter in (flat.decayed, flat.plain):
+            for parameter in (parameter for group in sgd.param_groups for parameter in group["params"]):
                 # torch's fused kernel leaves a new buffer uninitialised when the first step is skipped (fp16), and then steps with it.
                 sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
             return sgd

@@ -14,14 +14,16 @@ def step(optimizer: optim.Optimizer) -> None:
     """``optimizer.step()``, bit for bit.
 
     Looking for gradients, grouping tensors and telling the profiler takes torch's Adam about 100 of its 130 us for the few vectors
-    that a ``Flat`` model has. Other optimizers, other devices and the first step, which makes the state, go torch's way.
+    that a ``Flat`` model has. Other optimizers, other devices, groups of several tensors (``Shards``) and the first step, which makes the
+    state, go torch's way.
 
     Args:
-        optimizer: every group one vector, as ``sweeper.core.optim.build`` makes them.
+        optimizer: as ``sweeper.core.optim.build`` makes it.
     """
     direct = _DIRECT.get(type(optimizer))
     groups = optimizer.param_groups
-    if direct is None or any(not optimizer.state[group["params"][0]] or group["params"][0].device.type != "cpu" for group in groups):
+    vectors = [group["params"][0] for group in groups if len(group["params"]) == 1]
+    if direct is None or len(vectors) < len(groups) or any(not optimizer.state[one] or one.device.type != "cpu" for one in vectors):
         optimizer.step()
         return
     for group in groups:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import optim
 
 from sweeper.config.schema import Muon
-from sweeper.core.flat import Flat
+from sweeper.core.flat import Parameters
 from sweeper.errors import InputError
 
 
@@ -29,7 +31,7 @@ class MuonBesideAdamW(optim.Optimizer):
             part.step()
 
 
-def build(config: Muon, flat: Flat) -> optim.Optimizer:
+def build(config: Muon, flat: Parameters) -> optim.Optimizer:
     """Muon as its author uses it (Jordan et al., 2024, https://kellerjordan.github.io/posts/muon/).
 
     The matrices of hidden layers are Muon's; embeddings, the output layer, biases and norms are AdamW's, and so are convolution kernels,
@@ -55,8 +57,9 @@ def build(config: Muon, flat: Flat) -> optim.Optimizer:
         ns_steps=config.ns_steps,
         adjust_lr_fn=config.adjust_lr,
     )
+    rest: list[dict[str, Any]] = [{"params": flat.outer, "weight_decay": config.weight_decay}, {"params": flat.plain, "weight_decay": 0.0}]
     adamw = optim.AdamW(
-        [{"params": flat.outer, "weight_decay": config.weight_decay}, {"params": [flat.plain], "weight_decay": 0.0}],
+        rest,
         lr=config.adamw_lr,
         betas=(config.adamw_beta1, config.adamw_beta2),
         eps=config.adamw_eps,

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from sweeper.config.files import config_from_tree
+from sweeper.config.schema import Config
 from sweeper.core import models
 from sweeper.core.batches import Plan, Resident
 from sweeper.core.schedule import Schedule
@@ -59,16 +60,29 @@ class Choice:
         engine: one model after another, or as one program.
         lanes: at most how many side by side.
         reason: a sentence for people.
+        processes: that train a trial together.
     """
 
     engine: Literal["plain", "stacked"]
     lanes: int
     reason: str
+    processes: int = 1
 
     def stack(self, trials: Sequence[Trial], data: Resident, rates: Schedule | None = None, steps: int | None = None) -> Stack:
         """The stack of these trials, with another schedule than theirs and its horizon if they are given."""
+        if self.processes > 1:
+            from sweeper.core.parallel.stack import LedStack
+
+            return LedStack(trials, data, rates, steps)
         engine = FusedStack if self.engine == "stacked" else PlainStack
         return engine(trials, data, rates, steps)
+
+    def dismiss(self, data: Resident) -> None:
+        """Ends the other processes of the trials on this data, which wait for the next trial otherwise."""
+        if self.processes > 1:
+            from sweeper.core.parallel import crew
+
+            crew.dismiss(data)
 
 
 def alone(trial: Trial, data: Resident) -> Choice:
@@ -79,10 +93,12 @@ def alone(trial: Trial, data: Resident) -> Choice:
     Raises:
         InputError: the config does not fit the data.
     """
-    engine = config_from_tree(trial.config).training.engine
-    if engine == "auto" and data.device.type != "cpu":
+    config = config_from_tree(trial.config)
+    if config.resources.processes > 1:
+        return shared(config, data)
+    if config.training.engine == "auto" and data.device.type != "cpu":
         return for_shape(trial, data, most=1)
-    if engine != "stacked":
+    if config.training.engine != "stacked":
         return Choice("plain", 1, "plain: one model")
     reason = _against(_Shape(trial, data))
     return Choice("stacked", 1, "stacked: the config says so") if reason is None else Choice("plain", 1, f"plain: {reason}")
@@ -94,7 +110,10 @@ def together(trial: Trial, data: Resident) -> Choice:
     Raises:
         InputError: the config does not fit the data.
     """
-    if config_from_tree(trial.config).training.engine == "plain":
+    config = config_from_tree(trial.config)
+    if config.resources.processes > 1:
+        return shared(config, data)
+    if config.training.engine == "plain":
         return Choice("plain", 1, "plain: the config says so")
     found = _Shape(trial, data).fit
     if isinstance(found, str):
@@ -123,6 +142,8 @@ def for_shape(trial: Trial, data: Resident, known: MutableMapping[int, int] | No
     """
     shape = _Shape(trial, data, most)
     asked = shape.config.training.engine
+    if shape.config.resources.processes > 1:
+        return shared(shape.config, data)
     Plan.of(shape.config, len(data.train))  # what is wrong with the config is told before anything is timed
     reason = _against(shape)
     if reason is not None:
@@ -145,6 +166,19 @@ def for_shape(trial: Trial, data: Resident, known: MutableMapping[int, int] | No
             return Choice("stacked", 1, f"stacked: one lane, {gain:.1f} times as fast as a plain model, for {why} ({where})")
     told = f"up to {lanes} lanes, {one / seconds:.1f} times the speed of one" if lanes > 1 else "one lane, for more are no faster"
     return Choice("stacked", lanes, f"stacked: {told} ({where})")
+
+
+def shared(config: Config, data: Resident) -> Choice:
+    """How a trial is trained that several processes share; it fills them, so nothing is timed.
+
+    Raises:
+        InputError: the config does not fit the data.
+    """
+    plan = Plan.of(config, len(data.train))  # told before any process is started
+    processes, by = config.resources.processes, "NCCL" if data.device.type == "cuda" else "gloo"
+    how = "sharded by FSDP2" if config.resources.sharding == "fsdp" else "data-parallel"
+    rows = f"{plan.batch_size // processes} rows each of every batch of {plan.batch_size}"
+    return Choice("plain", 1, f"plain: {how} over {processes} processes ({by}), {rows}", processes)
 
 
 class _Shape:

@@ -19,8 +19,11 @@ class Lane(Protocol):
 
     trial: Trial
     config: Config
-    epoch: int
     level: float
+
+    @property
+    def epoch(self) -> int:
+        """Epochs begun so far."""
 
     @property
     def parameters(self) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 import torch
+from torch import nn
 
 from sweeper.config.files import config_from_tree
 from sweeper.core import init, monitor, optim, schedule, seeds
@@ -14,7 +15,7 @@ from sweeper.core.augment.draws import Draws
 from sweeper.core.batches import Plan, Resident, Rows, in_order
 from sweeper.core.dropout import Noise, dropouts
 from sweeper.core.evaluate import hits, outputs_of, scores, task_loss, training_loss
-from sweeper.core.flat import Flat
+from sweeper.core.flat import Flat, Parameters
 from sweeper.core.precision import Precision
 from sweeper.core.rate import Rate, batch_scale
 from sweeper.core.schedule import Schedule
@@ -38,12 +39,12 @@ class PlainLane:
         config = config_from_tree(trial.config)
         self.trial = trial
         self.config = config
-        self.plan = Plan.of(config, len(data.train))
+        self.plan = self._mine = Plan.of(config, len(data.train))
+        self._data = data
         self._augmentation = Augmentation(config, data)
         self.epoch = 0
-        self.model = init.fresh(config, data, trial.seed).to(data.device)
+        self.model, self._flat = self._made()
         self._dropouts = dropouts(self.model)
-        self._flat = Flat(self.model)
         self._watched = [self.model.get_parameter(name) for name in monitor.watched(self.model)]
         self._looking = False
         self._before = torch.empty(0)
@@ -52,7 +53,6 @@ class PlainLane:
         horizon = steps or config.training.epochs * self.plan.steps
         rates = rates or schedule.build(config.schedule, config.training.epochs, self.plan.steps)
         self._rate = Rate(self.optimizer, rates, horizon, self.precision, batch_scale(config))
-        self._data = data
 
     @property
     def level(self) -> float:
@@ -66,7 +66,7 @@ class PlainLane:
     @property
     def parameters(self) -> int:
         """See ``Lane.parameters``."""
-        return self._flat.values.numel()
+        return self._flat.count
 
     def state(self) -> Mapping[str, torch.Tensor]:
         """See ``Lane.state``."""
@@ -100,14 +100,15 @@ class PlainLane:
         """
         self._rate.apply()
         self._flat.gradient.zero_()
-        if len(rows) <= self.plan.batch_size:
+        if len(rows) <= self._mine.batch_size:
             outputs, loss = self._add_gradient(rows, 1.0)
         else:
-            found = [self._add_gradient(batch, len(batch) / len(rows)) for batch in rows.split(self.plan.batch_size)]
+            found = [self._add_gradient(batch, len(batch) / len(rows)) for batch in rows.split(self._mine.batch_size)]
             outputs = torch.cat([one for one, _ in found])
             loss = torch.stack([one for _, one in found]).sum()
+        self._flat.collect()
         training = self.config.training
-        norm = self.precision.clip(self.optimizer, self._flat.gradient, training.clip_norm, training.clip_value)
+        norm = self.precision.clip(self.optimizer, self._flat.gradient, training.clip_norm, training.clip_value, self._flat.norm)
         self.precision.step(self.optimizer)
         return outputs, loss, norm
 
@@ -135,7 +136,7 @@ class PlainLane:
         norms: list[torch.Tensor] = []
         with seeds.noise(self.trial.seed, self.epoch, self._data.device):
             for chunk in self._chunks():
-                *batches, last = chunk.split(self.plan.step_rows)
+                *batches, last = chunk.split(self._mine.step_rows)
                 steps = [self.step(batch) for batch in batches]
                 if self._looking:
                     self._before = self._flat.values.clone()
@@ -146,12 +147,12 @@ class PlainLane:
                 if self._data.task != "regression":
                     right += hits(outputs, chunk.y, self._data.task)
         found = {
-            "train_loss": loss / self.plan.used,
+            "train_loss": loss / self._mine.used,
             "grad_norm": torch.cat(norms).nanmean(),
             "lr": torch.as_tensor(self._rate.lr, dtype=torch.float64),
         }
         if self._data.task != "regression":
-            found["train_accuracy"] = right / self.plan.used
+            found["train_accuracy"] = right / self._mine.used
         if self.precision.scaled:
             found["skipped_steps"] = self.precision.skipped
         if self._looking:
@@ -170,7 +171,7 @@ class PlainLane:
 
     def evaluate(self) -> dict[str, torch.Tensor]:
         """Loss and scores on the validation part, as scalars on the device; the dear ``val_auroc`` only where it is searched."""
-        outputs = outputs_of(self.model, self._data.val.x)
+        outputs = self._outputs()
         found = scores(
             outputs.unsqueeze(0),
             self._data.val.y,
@@ -182,6 +183,15 @@ class PlainLane:
         if self._looking and self._data.task == "classification":
             told |= monitor.named(monitor.weakest_class(outputs.unsqueeze(0), self._data.val.y))
         return {name: value.squeeze(0) for name, value in told.items()}
+
+    def _made(self) -> tuple[nn.Module, Parameters]:
+        """The model on its device with its first weights, and its parameters."""
+        model = init.fresh(self.config, self._data, self.trial.seed).to(self._data.device)
+        return model, Flat(model)
+
+    def _outputs(self) -> torch.Tensor:
+        """The model's outputs for the validation part [n, outputs]."""
+        return outputs_of(self.model, self._data.val.x)
 
     def record(self, steps: int) -> torch.Tensor:
         """The training loss before each of so many steps [steps], on the CPU; after the first that is not finite the rest is NaN."""
@@ -208,7 +218,7 @@ class PlainLane:
     def _rows_of_steps(self) -> Iterator[Rows]:
         """The rows of the epoch's steps, one by one."""
         for chunk in self._chunks():
-            yield from chunk.split(self.plan.step_rows)
+            yield from chunk.split(self._mine.step_rows)
 
     def _chunks(self) -> Iterator[Rows]:
         """The epoch's rows in whole steps, augmented."""
