@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from sweeper.config.files import config_from_tree
-from sweeper.core import monitor, precision
+from sweeper.core import monitor, precision, rate
 from sweeper.core.batches import Resident
 from sweeper.core.course import Course
 from sweeper.core.schedule import Schedule
@@ -65,7 +65,7 @@ def run(
     set_threads(trials[0], resident)
     stack = choice.stack(trials, resident)
     first = stack.lane(0)
-    reasons = [choice.reason, precision.choose(first.config.training.precision, resident.device)[1]]
+    reasons = [choice.reason, precision.choose(first.config.training.precision, resident.device)[1], rate.told(first.config)]
     how = "; ".join([*reasons, f"{first.parameters:,} parameters"])
 
     def course(lane: Lane) -> Course:

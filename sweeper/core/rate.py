@@ -25,6 +25,15 @@ def batch_scale(config: Config) -> float:
     return ratio if training.scale_lr_rule == "linear" else math.sqrt(ratio)
 
 
+def told(config: Config) -> str:
+    """The effective batch, and what it does to the learning rate, for people."""
+    training = config.training
+    batch = f"effective batch {training.batch_size * training.accumulate}"
+    if training.scale_lr_with_batch is None:
+        return batch
+    return f"{batch}, learning rate times {batch_scale(config):.3g} for it ({training.scale_lr_rule} from {training.scale_lr_with_batch})"
+
+
 class Rate:
     """The learning rate, stepped per optimizer step that really happens.
 

@@ -413,6 +413,33 @@ def case(name: str, text: str, line: int, column: int, path: str, *words: str) -
         case("the mode of no image", "data: {image_mode: grey}", 2, 8, "data.image_mode", "digits, which is no folder"),
         case("tokens of no text", "data: {source: a.csv, tokens: {length: 9}}", 2, 23, "data.tokens", "without a column of texts"),
         case("an image of no size", "data: {image_size: 0}", 2, 8, "data.image_size", "a whole number from 1 to 2048"),
+        case(
+            "rows that do not share out",
+            *("resources: {processes: 3}\ntraining: {batch_size: 64}", 3, 12, "training.batch_size", "3 processes", "write batch_size: 66"),
+        ),
+        case(
+            "a lane of several processes",
+            *("resources: {processes: 2}\ntraining: {engine: stacked}", 3, 12, "training.engine", "auto or plain", "write engine: auto"),
+        ),
+        case(
+            "a fraction of a GPU for several processes",
+            *("resources: {processes: 2, gpus_per_worker: 0.5}", 2, 27, "resources.gpus_per_worker", "1 for each process"),
+        ),
+        case("nothing to shard", "resources: {sharding: fsdp}", 2, 13, "resources.sharding", "fsdp with one process", "write processes: 2"),
+        case(
+            "fp16 in parts",
+            *(
+                "resources: {processes: 2, sharding: fsdp}\ntraining: {precision: fp16}",
+                3,
+                12,
+                "training.precision",
+                "write precision: bf16",
+            ),
+        ),
+        case(
+            "muon in parts",
+            *("resources: {processes: 2, sharding: fsdp}\noptimizer: {name: muon}", 3, 13, "optimizer.name", "write name: adamw"),
+        ),
         case("group without column", "data: {split: {by: group}}", 2, 16, "data.split.by", "without a column", "column: ..."),
         case("time without column", "data: {split: {by: time}}", 2, 16, "data.split.by", "the name of the time column"),
     ],

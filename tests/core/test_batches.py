@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweeper.config.schema import Config, Mlp, Training
+from sweeper.config.schema import Config, Mlp, Resources, Training
 from sweeper.core import batches
 from sweeper.core.batches import Plan, Rows, in_order
 from sweeper.errors import InputError
@@ -40,6 +40,12 @@ def test_a_last_batch_of_one_is_left_out_only_under_batch_norm() -> None:
     assert Plan.of(config(64, "batch"), 65) == Plan(rows=65, used=64, batch_size=64, steps=1)
     assert Plan.of(config(64, "layer"), 65) == Plan(rows=65, used=65, batch_size=64, steps=2)
     assert Plan.of(config(64, "batch"), 66).steps == 2
+
+
+def test_a_last_batch_smaller_than_the_team_is_left_out() -> None:
+    """Each of four processes has a row of every batch."""
+    shared = config(8).model_copy(update={"resources": Resources(processes=4)})
+    assert [Plan.of(shared, rows).used for rows in (64, 65, 67, 68, 71)] == [64, 64, 64, 68, 71]
 
 
 def test_a_batch_larger_than_the_training_part_is_refused() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from sweeper.config.files import config_from_tree
 from sweeper.core.loop import train
-from sweeper.core.rate import batch_scale
+from sweeper.core.rate import batch_scale, told
 from sweeper.data.dataset import Dataset
 from tests.core.driving import cut, script
 
@@ -35,6 +35,16 @@ def small(digits: Dataset) -> Dataset:
 def test_the_rate_grows_with_the_effective_batch(make_trial: Any, training: dict[str, Any], expected: float) -> None:
     """Batch times k, rate times k, or times its square root; rows that are accumulated count."""
     assert batch_scale(config_from_tree(make_trial(training=training).config)) == pytest.approx(expected)
+
+
+def test_the_effective_batch_is_told(make_trial: Any) -> None:
+    """With what it does to the learning rate, if it does anything."""
+    training = {"batch_size": 32, "accumulate": 4}
+    assert told(config_from_tree(make_trial(training=training).config)) == "effective batch 128"
+    scaled = {**training, "scale_lr_with_batch": 64, "scale_lr_rule": "sqrt"}
+    assert (
+        told(config_from_tree(make_trial(training=scaled).config)) == "effective batch 128, learning rate times 1.41 for it (sqrt from 64)"
+    )
 
 
 @ENGINES

@@ -97,6 +97,16 @@ def test_memory_counts_what_training_keeps(resident: Resident) -> None:
     assert twice.activations == pytest.approx(2 * needed.activations, rel=0.2)
 
 
+def test_processes_share_rows_and_parts_of_the_model(resident: Resident) -> None:
+    """Each has half of the activations; with its model in parts half of that too; a worker takes twice what each does."""
+    alone, shared, parts = (config(resources=one) for one in ({}, {"processes": 2}, {"processes": 2, "sharding": "fsdp"}))
+    whole, half, least = (training_bytes(one, resident) for one in (alone, shared, parts))
+    assert (half.model, half.activations) == (whole.model, whole.activations // 2)
+    assert (least.model, least.data) == (whole.model // 2, whole.data)
+    assert memory(parts, resident, 1, 2 * least.total).status is Status.PASS
+    assert memory(parts, resident, 1, 2 * least.total - 1).status is Status.WARN
+
+
 def test_memory_is_held_against_what_is_free(resident: Resident) -> None:
     """Enough for all workers, for one of two, for none."""
     total = training_bytes(config(), resident).total

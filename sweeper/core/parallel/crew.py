@@ -58,6 +58,11 @@ class Hand:
         )
         theirs.close()
 
+    @property
+    def pid(self) -> int:
+        """The process's."""
+        return self._process.pid
+
     def tell(self, message: bytes) -> None:
         """Sends something; that nobody listens is noticed by ``hear``."""
         with suppress(OSError):
@@ -110,6 +115,7 @@ class Crew:
         size: how many processes, this one included.
 
     Attributes:
+        team: this process's view of it.
         member: this process's own part.
         sound: whether it can go on; once an order has failed, the processes are no more in step.
 
@@ -139,11 +145,16 @@ class Crew:
             packed = pack(data)
             for rank, hand in enumerate(self._hands, 1):
                 hand.tell(encode((rank, size, devices[rank], port, packed)))
-            self._team = Team.join(0, size, torch.device(devices[0]), port, listener.detach())
-            self.member = Member(self._team, data)
+            self.team = Team.join(0, size, torch.device(devices[0]), port, listener.detach())
+            self.member = Member(self.team, data)
         except BaseException:
             self.dismiss()
             raise
+
+    @property
+    def pids(self) -> list[int]:
+        """The other processes'."""
+        return [hand.pid for hand in self._hands]
 
     def call(self, name: str, *arguments: Any) -> Any:
         """Calls a method of every process's ``Member``; this one's answer.

@@ -238,3 +238,14 @@ def test_seeds_of_a_range_test_are_stacked_where_that_keeps_bits(data: Resident,
     assert choose.together(make_trial(), data).engine == "stacked"
     assert choose.together(make_trial(model=CNN), data).engine == "plain"
     assert choose.together(make_trial(training={"engine": "plain"}), data).engine == "plain"
+
+
+@pytest.mark.parametrize(("sharding", "how"), [("none", "data-parallel"), ("fsdp", "sharded by FSDP2")])
+@pytest.mark.parametrize("choice", [choose.alone, choose.together, choose.for_shape])
+def test_a_trial_of_several_processes_is_no_lane(data: Resident, make_trial: Any, choice: Any, sharding: str, how: str) -> None:
+    """The reason tells how it is shared; what does not fit the data is told before any process is started."""
+    resources = {"processes": 2, "sharding": sharding}
+    reason = f"plain: {how} over 2 processes (gloo), 32 rows each of every batch of 64"
+    assert choice(make_trial(resources=resources), data) == choose.Choice("plain", 1, reason, 2)
+    with pytest.raises(InputError, match="the training part has"):
+        choice(make_trial(resources=resources, training={"batch_size": 10_000}), data)
