@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import socket
@@ -200,8 +201,8 @@ class Crew:
 
 
 def _of_exchange(error: BaseException) -> bool:
-    """Whether this may be the other end of what went wrong elsewhere."""
-    return isinstance(error, RuntimeError) and not isinstance(error, MemberError)
+    """Whether this is the other end of what went wrong elsewhere: gloo's errors are known by their text alone."""
+    return isinstance(error, distributed.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error))
 
 
 _CREWS: list[Crew] = []
@@ -217,6 +218,7 @@ def crew_of(data: Resident, size: int) -> Crew:
     return _CREWS[0]
 
 
+@atexit.register
 def dismiss(data: Resident | None = None) -> None:
     """Ends the crew that there is; if data is given, only one for that."""
     if _CREWS and (data is None or _CREWS[0].data is data):

@@ -51,7 +51,7 @@ class Member:
         from sweeper.core.loop import set_threads
         from sweeper.core.parallel.stack import TeamStack
 
-        lanes = [Trial(**fields) for fields in trials]
+        lanes = [Trial(**trial) for trial in trials]
         set_threads(lanes[0], self._data)
         table = None if rates is None else (lambda step: rates[min(step, len(rates) - 1)])
         self._stack = TeamStack(lanes, self._data, self._team, table, None if rates is None else len(rates))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from operator import itemgetter
 
 import torch
 
@@ -30,13 +31,14 @@ def rows_of(chunk: Rows, plan: Plan, team: Team) -> Iterator[Rows]:
         plan: of the whole epoch.
         team: whose share of each batch.
     """
-    mine = _select(chunk, _places(len(chunk), plan.batch_size, team).to(chunk.x.device))
+    places = _places(len(chunk), plan.batch_size, team).to(chunk.y.device)
+    mine = _each(chunk, lambda part: part.index_select(0, places))
     last = len(chunk) % plan.step_rows
     own = _places(last, plan.batch_size, team).numel()
     if last and own * team.size != last:
-        *whole, rest = [part for part in _cut(mine, len(mine) - own) if len(part)]
-        yield from whole
-        yield rest.scaled(own * team.size / last)
+        if len(mine) > own:
+            yield _each(mine, itemgetter(slice(-own)))
+        yield _each(mine, itemgetter(slice(-own, None))).scaled(own * team.size / last)
     else:
         yield mine
 
@@ -51,15 +53,10 @@ def _places(n: int, batch_size: int, team: Team) -> torch.Tensor:
     return torch.cat([(begins.unsqueeze(1) + torch.arange(size)).view(-1), rest])
 
 
-def _select(rows: Rows, places: torch.Tensor) -> Rows:
+def _each(rows: Rows, take: Callable[[torch.Tensor], torch.Tensor]) -> Rows:
+    """What is taken of every part of some rows."""
     parts = (rows.x, rows.y, rows.weight, rows.other, rows.other_weight)
-    return Rows(*(None if part is None else part.index_select(0, places) for part in parts))  # type: ignore[arg-type]
-
-
-def _cut(rows: Rows, place: int) -> list[Rows]:
-    """Views of the rows before and from ``place`` on."""
-    parts = (rows.x, rows.y, rows.weight, rows.other, rows.other_weight)
-    return [Rows(*(None if part is None else part[piece] for part in parts)) for piece in (slice(place), slice(place, None))]  # type: ignore[arg-type]
+    return Rows(*(None if part is None else take(part) for part in parts))  # type: ignore[arg-type]
 
 
 class SharedNoise(Noise):
