@@ -99,13 +99,13 @@ def run(
                 del courses[slot]
 
 
-def record_losses(trials: Sequence[Trial], data: Dataset, schedule: Schedule, steps: int, *, device: str = "auto") -> np.ndarray:
-    """The training loss before each optimizer step under another schedule: the same stack, step, precision and clipping.
+def record_losses(trials: Sequence[Trial], data: Dataset, schedule: Schedule | None, steps: int, *, device: str = "auto") -> np.ndarray:
+    """The training loss before each optimizer step: the same stack, step, precision and clipping as in training.
 
     Args:
         trials: as in ``train``.
         data: as in ``train``; passes over the training part are repeated as needed.
-        schedule: multiplier of the config's peak learning rate by step.
+        schedule: multiplier of each config's peak learning rate by step; None: each config's own schedule.
         steps: how many to take.
         device: as in ``train``.
 

@@ -188,3 +188,14 @@ def test_recording_stops_at_the_first_loss_that_is_not_finite(digits: Dataset, m
     assert np.isfinite(losses[0, :6]).all()
     assert np.isnan(losses[0, 10:]).all()
     assert np.isfinite(losses[1]).all()
+
+
+def test_arms_of_a_recording_may_differ_in_rate_schedule_and_seed(digits: Dataset, make_trial: Any) -> None:
+    """Without a common schedule each follows its own config's, beside the others as alone."""
+    ways = [({"lr": 1e-2}, {"name": "constant"}), ({"lr": 1e-3}, {"name": "constant"}), ({"lr": 1e-2}, {"name": "one_cycle"})]
+    arms = [make_trial(n, seed=n % 2, optimizer={"name": "sgd", **lr}, schedule=schedule) for n, (lr, schedule) in enumerate(ways)]
+    losses = record_losses(arms, digits, None, 30, device="cpu")
+    assert losses[0, 0] == losses[2, 0]
+    assert len({row.tobytes() for row in losses}) == 3
+    for arm, row in zip(arms, losses, strict=True):
+        assert np.array_equal(record_losses([arm], digits, None, 30, device="cpu")[0], row)
