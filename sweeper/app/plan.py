@@ -93,6 +93,10 @@ def show(made: Plan) -> None:
         f"sampler {search.sampler}, pruner {search.pruner}, metric {search.metric} ({search.metric.direction}), seed {search.seed}"
     )
     console.print(f"{'endlessly many' if size is None else size} distinct configs")
+    resources = space.base.resources
+    if resources.processes > 1:
+        part = " and a part of the model" if resources.sharding == "fsdp" else ""
+        console.print(f"each trial is trained by {resources.processes} processes, each with {_cpus(resources.cpus_per_worker)}{part}")
     if search.pruner == "asha":
         console.print(f"pruned at epochs {', '.join(map(str, sorted(made.rungs)))}: the best 1/{search.reduction} go on")
     parameters = Table("parameter", "drawn from", "fixes the shape", box=None, pad_edge=False)
@@ -102,3 +106,7 @@ def show(made: Plan) -> None:
     console.print(f"the first {len(made.first)} trials:")
     for trial in made.first:
         console.print("  " + ", ".join(f"{key}={scalar(value)}" for key, value in trial.values.items()), markup=False, soft_wrap=True)
+
+
+def _cpus(number: int) -> str:
+    return f"{number} CPU{'s' if number > 1 else ''}"

@@ -20,6 +20,12 @@ def test_plan_tells_parameters_rungs_and_first_configs(run: Run, home: Path) -> 
     assert list(home.iterdir()) == []
 
 
+def test_plan_tells_of_processes(run: Run) -> None:
+    """What each trial takes, where that is more than one process."""
+    done = run("plan", "mlp", "--set", "resources.processes=2", "--set", "resources.sharding=fsdp")
+    assert "each trial is trained by 2 processes, each with 1 CPU and a part of the model" in done.out
+
+
 def test_plan_as_json(run: Run) -> None:
     """`plan --json` prints one object and nothing else."""
     tree = json.loads(run("plan", "mlp", "--trials", "3", "--set", "search.sampler=random", "--json").out)
