@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from torch import distributed
 HOST = "127.0.0.1"
 """All processes of a trial are on one machine."""
 
-LOOPBACK = ("GLOO_SOCKET_IFNAME", "lo")
+LOOPBACK = ("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
 """Gloo would look up this machine's name, which is not everywhere an address of its own."""
 
 
