@@ -26,6 +26,7 @@ from sweeper.app.provenance import git_state, machine, versions
 from sweeper.app.resources import Slots, slots
 from sweeper.app.training import make_train
 from sweeper.config.files import find_space
+from sweeper.config.schema import source_kind
 from sweeper.config.space import Space
 from sweeper.data.sources import BUILT_IN
 from sweeper.errors import InputError, StaleWriterError, SweeperError
@@ -192,13 +193,19 @@ def _facts(home: Home, space: Space, data: Dataset) -> dict[str, Any]:
         "experiment": space.name,
         "source": space.source,
         "data_hash": data.hash,
-        "data_source": home.shown(Path(name).absolute()) if Path(name).is_file() else name,
+        "data_source": _source(home, name) if source_kind(space.base.data.source) in ("file", "folder") else name,
         "data": data.summary,
         "baseline": {"name": line.name, **line.val, **line.test},
         "versions": versions(),
         **git_state(),
         **machine(),
     }
+
+
+def _source(home: Home, name: str) -> str:
+    """The path of a file or folder, so that it is known for one again."""
+    shown = home.shown(Path(name).absolute())
+    return shown if source_kind(shown) is not None else f"./{shown}"
 
 
 def _ready(request: Request, choice: Choice, tell: Callable[[str], None]) -> Dataset:

@@ -24,6 +24,8 @@ from sweeper.config.schema import (
 from sweeper.config.strict_yaml import KeyPath
 from sweeper.trial import CLASSIFICATION_METRICS, REGRESSION_METRICS
 
+STREAMED_WORDS = "true for .npy and .npz files, image folders and functions"
+
 
 @dataclass(frozen=True)
 class Conflict:
@@ -68,7 +70,15 @@ def _data(config: Config) -> Iterator[Conflict]:
         found = f"params for {data.source}, which takes none"
         hint = "delete it, or write source: my_package.module:load"
         yield Conflict(("data", "params"), found, "params for a function, or for synthetic data", hint, (("data", "source"),))
-    if data.tokens != Tokens() and data.text is None and kind in ("named", "file", "folder") and data.source != "synthetic_text":
+    if data.tokens.level == "id":
+        if data.text is not None or kind == "named" or data.source.lower().endswith((".csv", ".parquet")):
+            hint = "write level: word, or a source of arrays such as x.npy"
+            yield Conflict(("data", "tokens", "level"), f"token numbers for {data.source}", "arrays of token numbers", hint)
+        elif data.tokens != Tokens(level="id"):
+            yield Conflict(
+                ("data", "tokens"), "vocabulary or length beside level: id", "level alone", "rows are taken as they are; delete it"
+            )
+    elif data.tokens != Tokens() and data.text is None and (kind in ("named", "file") and data.source != "synthetic_text"):
         hint = "write text: ..., the name of the column, or delete tokens"
         yield Conflict(("data", "tokens"), f"tokens for {data.source} without a column of texts", "tokens beside text", hint)
     if kind is not None and kind != "folder":
@@ -77,6 +87,13 @@ def _data(config: Config) -> Iterator[Conflict]:
                 found = f"{key} {getattr(data, key)} for {data.source}, which is no folder of images"
                 hint = "delete it, or write source: ./photos"
                 yield Conflict(("data", key), found, "only for a folder of images", hint, (("data", "source"),))
+    streamable = kind in ("function", "folder") or data.source.lower().endswith((".npz", ".npy"))
+    if data.stream is True and not streamable:
+        hint = "write stream: auto, or x.npy and y.npy in a folder"
+        yield Conflict(("data", "stream"), f"stream true for {data.source}", STREAMED_WORDS, hint, (("data", "source"),))
+    if data.loader_workers and (data.stream is False or not streamable):
+        found = f"loader_workers {data.loader_workers} for data that is not streamed"
+        yield Conflict(("data", "loader_workers"), found, "0, or streamed data", "write loader_workers: 0, or stream: true")
     if data.val_fraction + data.test_fraction >= 1:
         found = f"val_fraction {data.val_fraction} and test_fraction {data.test_fraction} leave nothing to train on"
         yield Conflict(("data", "val_fraction"), found, "a sum below 1", "write val_fraction: 0.2", (("data", "test_fraction"),))

@@ -1,4 +1,4 @@
-"""Data that lies on the device once, and the order in which training goes through it."""
+"""Data that lies on the device once, or is streamed to it, and the order in which training goes through it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import repeat
+from typing import TypeAlias
 
 import torch
 
 from sweeper.config.schema import Config, Custom
 from sweeper.core import seeds
+from sweeper.core.stream import Stream
 from sweeper.data.dataset import Dataset, Part
+from sweeper.data.stream import Streamed
 from sweeper.errors import InputError
 
 CHUNK_BYTES = 32 * 2**20
@@ -37,14 +40,22 @@ class Rows:
     other: torch.Tensor | None = None
     other_weight: torch.Tensor | None = None
 
-    @classmethod
-    def of(cls, part: Part, device: torch.device) -> Rows:
-        """Copies a part of the data to the device."""
-        # Copied, not shared: a worker's arrays are read-only, which tensors cannot be.
-        return cls(torch.tensor(part.x, device=device), torch.tensor(part.y, device=device))
-
     def __len__(self) -> int:
         return self.x.shape[0]
+
+    @property
+    def held(self) -> int:
+        """Bytes on the device."""
+        return sum(part.numel() * part.element_size() for part in (self.x, self.y))
+
+    def take(self, rows: torch.Tensor | slice) -> Rows:
+        """Inputs and targets of these rows; of a slice, views."""
+        return Rows(self.x[rows], self.y[rows])
+
+    def gathered(self, pieces: Sequence[torch.Tensor]) -> Iterator[Rows]:
+        """Inputs and targets of each piece of row numbers in turn."""
+        for piece in pieces:
+            yield Rows(self.x.index_select(0, piece), self.y.index_select(0, piece))
 
     @classmethod
     def joined(cls, parts: Sequence[Rows]) -> Rows:
@@ -74,11 +85,49 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Resident:
-    """What training and validation need of a dataset, on the device once for all lanes."""
+class StreamedRows:
+    """Rows whose targets are on the device, and whose inputs come there when they are needed."""
 
-    train: Rows
-    val: Rows
+    x: Stream
+    y: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def held(self) -> int:
+        """Bytes on the device: targets, and the inputs of a chunk."""
+        return self.y.numel() * self.y.element_size() + CHUNK_BYTES
+
+    def take(self, rows: torch.Tensor | slice) -> Rows:
+        """See ``Rows.take``."""
+        return Rows(self.x[rows], self.y[rows])
+
+    def gathered(self, pieces: Sequence[torch.Tensor]) -> Iterator[Rows]:
+        """See ``Rows.gathered``."""
+        for piece, x in zip(pieces, self.x.gathered(pieces), strict=True):
+            yield Rows(x, self.y.index_select(0, piece))
+
+
+Source: TypeAlias = Rows | StreamedRows
+"""A part of the data, as training and evaluation see it."""
+
+
+def rows_of(part: Part, device: torch.device) -> Source:
+    """A part of the data: copied to the device, or what streams it there."""
+    y = torch.tensor(part.y, device=device)
+    if isinstance(part.x, Streamed):
+        return StreamedRows(Stream(part.x, device), y)
+    # Copied, not shared: a worker's arrays are read-only, which tensors cannot be.
+    return Rows(torch.tensor(part.x, device=device), y)
+
+
+@dataclass(frozen=True)
+class Resident:
+    """What training and validation need of a dataset, on the device once for all lanes; streamed inputs come there in chunks."""
+
+    train: Source
+    val: Source
     input_shape: tuple[int, ...]
     outputs: int
     task: str
@@ -88,9 +137,14 @@ class Resident:
 
     @classmethod
     def of(cls, data: Dataset, device: torch.device) -> Resident:
-        """Copies the training and the validation part to the device; the test part stays where it is."""
-        train, val = Rows.of(data.train, device), Rows.of(data.val, device)
+        """The training and the validation part on the device; the test part stays where it is."""
+        train, val = rows_of(data.train, device), rows_of(data.val, device)
         return cls(train, val, data.input_shape, data.outputs, data.task, data.target_scale, device, data.tokens)
+
+    @property
+    def streamed(self) -> bool:
+        """Whether inputs stay in files."""
+        return isinstance(self.train, StreamedRows)
 
     @cached_property
     def class_weights(self) -> torch.Tensor:
@@ -175,13 +229,12 @@ def order_of(plan: Plan, seed: int, epoch: int) -> torch.Tensor:
     return torch.randperm(plan.rows, generator=seeds.generator(seed, seeds.Stream.ORDER, epoch))[: plan.used]
 
 
-def in_order(part: Rows, plan: Plan, seed: int, epoch: int) -> Iterator[Rows]:
+def in_order(part: Source, plan: Plan, seed: int, epoch: int) -> Iterator[Rows]:
     """The training part in the order of this trial and epoch, in chunks of whole steps.
 
     Gathering a chunk at once makes every batch a view: no gather, no copy per step.
     """
-    order = order_of(plan, seed, epoch).to(part.x.device)
+    order = order_of(plan, seed, epoch).to(part.y.device)
     row_bytes = max(1, part.x.shape[1:].numel() * part.x.element_size())
     steps = max(1, min(CHUNK_ROWS, CHUNK_BYTES // row_bytes) // plan.step_rows)
-    for piece in torch.split(order, steps * plan.step_rows):
-        yield Rows(part.x.index_select(0, piece), part.y.index_select(0, piece))
+    yield from part.gathered(torch.split(order, steps * plan.step_rows))

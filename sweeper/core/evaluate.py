@@ -7,7 +7,8 @@ from torch import nn
 from torch.nn import functional
 
 from sweeper.core import metrics
-from sweeper.core.batches import Rows
+from sweeper.core.batches import Rows, Source
+from sweeper.core.stream import Stream
 
 CHUNK_BYTES = 4 * 2**20
 """Inputs that go through the model at once in evaluation."""
@@ -97,12 +98,12 @@ def hits(outputs: torch.Tensor, y: torch.Tensor, task: str) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def outputs_of(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+def outputs_of(model: nn.Module, x: torch.Tensor | Stream) -> torch.Tensor:
     """The model's fp32 outputs [n, outputs] for all rows, in evaluation mode; the model's mode is as before afterwards."""
     training = model.training
     model.eval()
     rows = max(1, CHUNK_BYTES // max(1, x.shape[1:].numel() * x.element_size()))
-    outputs = torch.cat([model(piece) for piece in torch.split(x, rows)])
+    outputs = torch.cat([model(piece) for piece in x.split(rows)])
     model.train(training)
     return outputs
 
@@ -137,7 +138,7 @@ def scores(outputs: torch.Tensor, y: torch.Tensor, task: str, *, target_scale: f
     return found
 
 
-def evaluate(model: nn.Module, rows: Rows, task: str, *, target_scale: float = 1.0, auroc: bool = False) -> dict[str, float]:
+def evaluate(model: nn.Module, rows: Source, task: str, *, target_scale: float = 1.0, auroc: bool = False) -> dict[str, float]:
     """Loss and scores of a model on some rows: ``loss`` and ``accuracy``, ``f1_macro`` (``auroc``), or ``mae``, ``rmse``, ``r2``."""
     found = scores(outputs_of(model, rows.x).unsqueeze(0), rows.y, task, target_scale=target_scale, auroc=auroc)
     return dict(zip(found, torch.cat(list(found.values())).tolist(), strict=True))

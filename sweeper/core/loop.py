@@ -16,6 +16,7 @@ from sweeper.core.course import Course
 from sweeper.core.schedule import Schedule
 from sweeper.core.stack.choose import Choice, alone, together
 from sweeper.core.stack.lane import Lane
+from sweeper.core.stream import readers_alive
 from sweeper.data.dataset import Dataset
 from sweeper.trial import Command, Continue, Outcome, Refill, Report, Stop, Trial
 
@@ -76,7 +77,8 @@ def run(
         reports = {slot: this.past.popleft() for slot, this in courses.items() if this.past}
         if not reports:
             started = time.perf_counter()
-            found = stack.run_epoch()
+            with readers_alive():
+                found = stack.run_epoch()
             seconds = time.perf_counter() - started
             speed = {"seconds": seconds, **monitor.machine(len(found) * len(resident.train), seconds, resident.device)}
             reports = {slot: courses[slot].report(metrics | monitor.kept(speed, metrics)) for slot, metrics in found.items()}

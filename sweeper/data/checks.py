@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweeper.data.columns import Kind, numbers
+from sweeper.data.readers import Reader
+from sweeper.data.stream import Look
 from sweeper.errors import Problem
 
 if TYPE_CHECKING:
@@ -26,15 +28,21 @@ def drop_hint(names: Iterable[str]) -> str:
     return f"drop: [{', '.join(name if PLAIN.fullmatch(name) else json.dumps(name, ensure_ascii=False) for name in names)}]"
 
 
-def array_problems(array: np.ndarray, file: str) -> list[Problem]:
-    """What is wrong with an array of inputs."""
+def array_problems(array: np.ndarray | Reader, look: Look | None, file: str) -> list[Problem]:
+    """What is wrong with an array of inputs; of one that is streamed, ``look`` knows."""
     if array.dtype.kind not in "biuf":
         return [Problem(file, "data.source", f"the inputs are of type {array.dtype}", "an array of numbers")]
-    wrong = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1) if array.dtype.kind == "f" else np.zeros(len(array), dtype=bool)
-    if wrong.any():
-        found = f"{int(wrong.sum())} rows of the inputs hold NaN or infinite values, the first is row {int(wrong.argmax()) + 1}"
+    broken, first = (look.broken, look.first) if look is not None else _broken(array)
+    if broken:
+        found = f"{broken} rows of the inputs hold NaN or infinite values, the first is row {first + 1}"
         return [Problem(file, "data.source", found, "finite numbers")]
     return []
+
+
+def _broken(array: Any) -> tuple[int, int]:
+    """How many rows hold numbers that are not finite, and the first of them."""
+    wrong = ~np.isfinite(array.reshape(len(array), -1)).all(axis=1) if array.dtype.kind == "f" else np.zeros(len(array), dtype=bool)
+    return int(wrong.sum()), int(wrong.argmax())
 
 
 def text_problems(series: pd.Series[Any], file: str) -> list[Problem]:

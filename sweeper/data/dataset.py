@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sweeper.data.preprocess import Preprocessing
+from sweeper.data.stream import Streamed, seen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,15 +17,20 @@ class Part:
 
     Attributes:
         x: float32, ``[n, features]``, ``[n, time, features]`` or ``[n, channels, height, width]``; or token numbers, int64 ``[n, length]``.
+            Streamed rows are read when they are asked for.
         y: class indices, int64 ``[n]``; 0 and 1 per label, float32 ``[n, labels]``; or the standardised target, float32 ``[n]``.
     """
 
-    x: np.ndarray
+    x: np.ndarray | Streamed
     y: np.ndarray
 
     def __len__(self) -> int:
         """The number of rows."""
         return len(self.y)
+
+    def seen(self) -> np.ndarray:
+        """Inputs to look at: all of them; of streamed ones evenly spread rows."""
+        return seen(self.x) if isinstance(self.x, Streamed) else self.x
 
 
 @dataclass(frozen=True, slots=True, eq=False)

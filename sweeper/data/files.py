@@ -7,11 +7,12 @@ import io
 import warnings
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sweeper.data.readers import Reader
 from sweeper.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -98,28 +99,47 @@ def read_npz(
     Raises:
         InputError: not such a file, arrays of objects, of different lengths, or without rows.
     """
-    import pandas as pd
-
     try:
         with np.load(io.BytesIO(raw), allow_pickle=False) as archive:
             arrays = _load_arrays(archive, name)
     except (ValueError, OSError, EOFError, TypeError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError.of(name, "data.source", "not an npz file", "what numpy.savez(path, x=..., y=...) writes") from error
-    key = _inputs_key(arrays, name, target)
-    inputs = arrays.pop(key)
-    inputs = shaped(inputs, f"array {key!r}", name)
+    key = inputs_key(arrays, name, target)
+    inputs = shaped(arrays.pop(key), f"array {key!r}", name)
+    return inputs, *beside(inputs, arrays, key, name, target, column)
+
+
+def beside(
+    inputs: np.ndarray | Reader, arrays: Mapping[str, np.ndarray], key: str, name: str, target: str, column: str | None
+) -> tuple[dict[str, pd.Series[Any]], pd.DataFrame | None]:
+    """Of the other arrays those with one value per row, by name, and the target where it has several values per row.
+
+    Args:
+        inputs: the array of inputs.
+        arrays: the others, by name.
+        key: the name of the inputs.
+        name: where they come from, for errors.
+        target: the name of the target's array.
+        column: the name of the array that divides the rows, if any.
+
+    Raises:
+        InputError: the arrays that are used have other numbers of rows, or the target another shape.
+    """
+    import pandas as pd
+
+    number = inputs.shape[0]
     rows = {other: len(np.atleast_1d(array)) for other, array in arrays.items() if other in (target, column)}
-    unequal = [other for other, number in rows.items() if number != len(inputs)]
+    unequal = [other for other, found in rows.items() if found != number]
     if unequal:
-        found = f"array {key!r} has {len(inputs)} rows, " + ", ".join(f"{other!r} has {rows[other]}" for other in unequal)
+        found = f"array {key!r} has {number} rows, " + ", ".join(f"{other!r} has {rows[other]}" for other in unequal)
         raise InputError.of(name, "data.source", found, "as many rows in each")
-    single = {other: pd.Series(array.reshape(-1), name=other) for other, array in arrays.items() if array.size == len(inputs)}
+    single = {other: pd.Series(array.reshape(-1), name=other) for other, array in arrays.items() if array.size == number}
     if target in arrays and target not in single:
         if arrays[target].ndim != 2:
             found = f"array {target!r} has the shape {list(arrays[target].shape)}"
             raise InputError.of(name, "data.target", found, "one label or value per row: [n]; for task: multilabel [n, labels]")
-        return inputs, single, pd.DataFrame(arrays[target], columns=[str(label) for label in range(arrays[target].shape[1])])
-    return inputs, single, None
+        return single, pd.DataFrame(arrays[target], columns=[str(label) for label in range(arrays[target].shape[1])])
+    return single, None
 
 
 def shaped(inputs: np.ndarray, what: str, name: str) -> np.ndarray:
@@ -133,13 +153,18 @@ def shaped(inputs: np.ndarray, what: str, name: str) -> np.ndarray:
     Raises:
         InputError: another shape, or no rows.
     """
-    if inputs.ndim not in (1, 2, 3, 4) or inputs.size == 0:
-        allowed = "[n, features], [n, time, features] or [n, channels, height, width]"
-        raise InputError.of(name, "data.source", f"{what} has the shape {list(inputs.shape)}", allowed)
-    if inputs.ndim == 4 and inputs.shape[1] == inputs.shape[2] > 4 and inputs.shape[3] in (1, 3):
-        found = f"{what} has the shape {list(inputs.shape)}: channels last"
-        raise InputError.of(name, "data.source", found, "[n, channels, height, width]", "x.transpose(0, 3, 1, 2)")
+    refuse_shape(inputs.shape, what, name)
     return inputs[:, None] if inputs.ndim == 1 else inputs
+
+
+def refuse_shape(shape: tuple[int, ...], what: str, name: str) -> None:
+    """The errors of ``shaped``, for arrays that are not in memory."""
+    if len(shape) not in (1, 2, 3, 4) or 0 in shape:
+        allowed = "[n, features], [n, time, features] or [n, channels, height, width]"
+        raise InputError.of(name, "data.source", f"{what} has the shape {list(shape)}", allowed)
+    if len(shape) == 4 and shape[1] == shape[2] > 4 and shape[3] in (1, 3):
+        found = f"{what} has the shape {list(shape)}: channels last"
+        raise InputError.of(name, "data.source", found, "[n, channels, height, width]", "x.transpose(0, 3, 1, 2)")
 
 
 def _load_arrays(archive: Any, name: str) -> dict[str, np.ndarray]:
@@ -161,12 +186,13 @@ def _load_arrays(archive: Any, name: str) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _inputs_key(arrays: dict[str, np.ndarray], name: str, target: str) -> str:
+def inputs_key(arrays: Iterable[str], name: str, target: str) -> str:
     """The name of the array of inputs."""
-    others = [key for key in arrays if key != target]
+    keys = list(arrays)
+    others = [key for key in keys if key != target]
     if "x" in others:
         return "x"
     if len(others) != 1:
-        found = f"no array 'x' among {', '.join(map(repr, arrays))}" if arrays else "the file holds no arrays"
+        found = f"no array 'x' among {', '.join(map(repr, keys))}" if keys else "the file holds no arrays"
         raise InputError.of(name, "data.source", found, "the inputs as an array 'x'", "numpy.savez(path, x=inputs, y=labels)")
     return others[0]

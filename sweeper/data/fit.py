@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
@@ -17,12 +17,24 @@ Missing: TypeAlias = Literal["median", "mean", "most_frequent", "error"]
 Scale: TypeAlias = Literal["standard", "minmax", "none"]
 
 
-def fit_array(train: np.ndarray, *, scale: Scale) -> ArrayInputs:
-    """Fit to training rows ``[n, features]`` or ``[n, time, features]``, per feature, or ``[n, channels, height, width]``, per channel."""
-    axis = 1 + scaled_axis(train.ndim - 1)
-    matrix = np.moveaxis(train, axis, -1).reshape(-1, train.shape[axis]).astype(np.float64)
-    offset, divisor = _scaling(matrix, scale)
-    return ArrayInputs(tuple(int(size) for size in train.shape[1:]), tuple(offset), tuple(divisor))
+def fit_array(train: Iterable[np.ndarray], *, scale: Scale) -> ArrayInputs:
+    """Fit to training rows ``[n, features]`` or ``[n, time, features]``, per feature, or ``[n, channels, height, width]``, per channel.
+
+    Args:
+        train: the rows in pieces: sums in double precision go on from piece to piece.
+        scale: how.
+    """
+    shape: tuple[int, ...] = ()
+
+    def matrices() -> Iterable[np.ndarray]:
+        nonlocal shape
+        for piece in train:
+            shape = tuple(int(size) for size in piece.shape[1:])
+            axis = 1 + scaled_axis(len(shape))
+            yield np.moveaxis(piece, axis, -1).reshape(-1, piece.shape[axis]).astype(np.float64)
+
+    offset, divisor = _scaling(matrices(), scale)
+    return ArrayInputs(shape, tuple(offset), tuple(divisor))
 
 
 def fit_table(train: pd.DataFrame, kinds: Mapping[str, Kind], *, missing: Missing, categorical: Encoding, scale: Scale) -> TableInputs:
@@ -47,19 +59,22 @@ def fit_table(train: pd.DataFrame, kinds: Mapping[str, Kind], *, missing: Missin
     return TableInputs(tuple(fitted[name] for name in kinds))
 
 
-def _scaling(matrix: np.ndarray, scale: Scale) -> tuple[list[float], list[float]]:
-    """Offset and divisor per column of ``[n, k]``, as scikit-learn's scalers find them (their divisors are never 0)."""
-    if scale == "standard":
-        from sklearn.preprocessing import StandardScaler
+def _scaling(matrices: Iterable[np.ndarray], scale: Scale) -> tuple[list[float], list[float]]:
+    """Offset and divisor per column of rows ``[n, k]`` in pieces, as scikit-learn's scalers find them (their divisors are never 0)."""
+    from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-        standard = StandardScaler().fit(matrix)
+    standard, minmax, width = StandardScaler(), MinMaxScaler(), 0
+    for matrix in matrices:
+        width = matrix.shape[1]
+        if scale == "standard":
+            standard.partial_fit(matrix)
+        elif scale == "minmax":
+            minmax.partial_fit(matrix)
+    if scale == "standard":
         return standard.mean_.tolist(), standard.scale_.tolist()
     if scale == "minmax":
-        from sklearn.preprocessing import MinMaxScaler
-
-        minmax = MinMaxScaler().fit(matrix)
         return minmax.data_min_.tolist(), (1 / minmax.scale_).tolist()
-    return [0.0] * matrix.shape[1], [1.0] * matrix.shape[1]
+    return [0.0] * width, [1.0] * width
 
 
 def _fit_numbers(names: Sequence[str], kinds: Mapping[str, Kind], matrix: np.ndarray, strategy: str, scale: Scale) -> list[Column]:
@@ -70,7 +85,7 @@ def _fit_numbers(names: Sequence[str], kinds: Mapping[str, Kind], matrix: np.nda
 
         imputer = SimpleImputer(strategy=strategy).fit(matrix)
         matrix, fills = imputer.transform(matrix), imputer.statistics_.tolist()
-    offsets, scales = _scaling(matrix, scale)
+    offsets, scales = _scaling([matrix], scale)
     return [Column(name, kinds[name], offsets[i], scales[i], fills[i]) for i, name in enumerate(names)]
 
 
@@ -86,5 +101,5 @@ def _fit_text(name: str, values: np.ndarray, categorical: Encoding, scale: Scale
     # A gap is the last code, as it is the last category; by default scikit-learn would leave it NaN.
     gap = len({text for text in values[:, 0] if text is not None})
     ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=gap).fit(values)
-    offsets, scales = _scaling(ordinal.transform(values), scale)
+    offsets, scales = _scaling([ordinal.transform(values)], scale)
     return Column(name, "text", offsets[0], scales[0], encoding="ordinal", categories=tuple(ordinal.categories_[0].tolist()))

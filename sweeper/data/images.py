@@ -5,32 +5,53 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sweeper.data.content import Content
+from sweeper.data.folders import find
+from sweeper.data.readers import Reader
+from sweeper.data.stream import Look, wanted
 from sweeper.errors import InputError, Problem
 
 if TYPE_CHECKING:
     from sweeper.config.schema import Data
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
-PARTS = ("train", "val", "test")
-LAYOUT = "one sub-folder of images per class, or such folders in train, val and test"
 MODES = {"rgb": "RGB", "grey": "L"}
 
 
-def read_folder(data: Data, folder: Path) -> Content:
-    """Read every image below a folder; the class of an image is the name of the folder it lies in.
-
-    Sub-folders ``train``, ``val`` and ``test``, where there is ``train``, are the parts; each holds the classes' folders. Names are
-    sorted, so that the rows' order is the same everywhere. Hidden names are passed over, files of other kinds are counted in the notes.
+class Images(Reader):
+    """Images that are decoded when they are asked for, uint8 ``[n, channels, size, size]``.
 
     Args:
-        data: the config's section: ``image_size``, ``image_mode``.
+        files: absolute, for workers stand elsewhere.
+        size: see ``load_images``.
+        mode: see ``load_images``.
+    """
+
+    def __init__(self, files: Sequence[Path], size: int, mode: str) -> None:
+        self._files, self._size, self._mode = files, size, mode
+        self.shape = (len(files), 3 if mode == "rgb" else 1, size, size)
+        self.dtype = np.dtype(np.uint8)
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """The images of these numbers.
+
+        Raises:
+            InputError: files that have gone or changed, all of them in one error.
+        """
+        return load_images([self._files[row] for row in rows.tolist()], self._size, self._mode)
+
+
+def read_images(data: Data, folder: Path) -> Content:
+    """Read every image below a folder (see ``sweeper.data.folders``), or look at each once where they are streamed.
+
+    Args:
+        data: the config's section: ``image_size``, ``image_mode``, ``stream``.
         folder: where the images are.
 
     Raises:
@@ -38,32 +59,16 @@ def read_folder(data: Data, folder: Path) -> Content:
     """
     import pandas as pd
 
-    name = str(folder)
-    roots = _parts(folder)
-    files: list[Path] = []
-    labels: list[str] = []
-    given: dict[str, np.ndarray] = {}
-    ignored = 0
-    problems: list[Problem] = []
-    for part, root in roots.items():
-        begin = len(files)
-        for label in _folders(root):
-            entries = _visible(label)
-            images = [entry for entry in entries if entry.suffix.lower() in SUFFIXES and entry.is_file()]
-            ignored += len(entries) - len(images)
-            if not images:
-                problems.append(Problem(str(label), "data.source", "no images in this folder", f"files ending in {', '.join(SUFFIXES)}"))
-            files += images
-            labels += [label.name] * len(images)
-        if begin == len(files) and not problems:
-            problems.append(Problem(str(root), "data.source", "no sub-folders", LAYOUT))
-        given[part] = np.arange(begin, len(files))
-    if problems:
-        raise InputError(problems)
-    pixels, digest = _read(files, folder, data.image_size, data.image_mode)
-    y = pd.Series(labels, name="class")
-    notes = {"images": {"size": data.image_size, "mode": data.image_mode, "ignored_files": ignored}}
-    return Content(name, pixels, digest, {"class": y}, "class", given=given if len(given) > 1 else {}, notes=notes)
+    found = find(folder, SUFFIXES, "images")
+    y = pd.Series(found.labels, name="class")
+    notes = {"images": {"size": data.image_size, "mode": data.image_mode, "ignored_files": found.ignored}}
+    images = Images([file.absolute() for file in found.files], data.image_size, data.image_mode)
+    if wanted(data, images.shape):
+        look = Look()
+        digest = _look(found.files, folder, data.image_size, data.image_mode, lambda _, pixels: look.at(pixels[None]))
+        return Content(str(folder), images, digest, {"class": y}, "class", given=found.given, notes=notes, look=look)
+    pixels, digest = _read(found.files, folder, data.image_size, data.image_mode)
+    return Content(str(folder), pixels, digest, {"class": y}, "class", given=found.given, notes=notes)
 
 
 def load_images(paths: Iterable[str | Path], size: int, mode: str) -> np.ndarray:
@@ -83,12 +88,17 @@ def load_images(paths: Iterable[str | Path], size: int, mode: str) -> np.ndarray
 def _read(files: list[Path], folder: Path, size: int, mode: str) -> tuple[np.ndarray, str]:
     """The pixels, and the hash of the files' names below the folder and their bytes."""
     pixels = np.empty((len(files), 3 if mode == "rgb" else 1, size, size), dtype=np.uint8)
+    return pixels, _look(files, folder, size, mode, pixels.__setitem__)
+
+
+def _look(files: list[Path], folder: Path, size: int, mode: str, keep: Callable[[int, np.ndarray], None]) -> str:
+    """Decodes one image after another and hands it to ``keep`` with its number; the hash of names and bytes."""
     digest = hashlib.sha256()
     problems: list[Problem] = []
     for place, file in enumerate(files):
         try:
             raw = file.read_bytes()
-            pixels[place] = _decode(raw, size, mode)
+            keep(place, _decode(raw, size, mode))
         except Exception as error:  # noqa: BLE001 - damaged files make decoders raise anything
             reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             problems.append(Problem(str(file), "data.source", f"not a readable image: {reason}"[:300], "", "mend or remove the file"))
@@ -97,7 +107,7 @@ def _read(files: list[Path], folder: Path, size: int, mode: str) -> tuple[np.nda
         digest.update(raw)
     if problems:
         raise InputError(problems)
-    return pixels, digest.hexdigest()
+    return digest.hexdigest()
 
 
 def _decode(raw: bytes, size: int, mode: str) -> np.ndarray:
@@ -111,22 +121,3 @@ def _decode(raw: bytes, size: int, mode: str) -> np.ndarray:
     scaled = upright if upright.size == (size, size) else upright.resize((size, size), Image.Resampling.BILINEAR)
     array = np.asarray(scaled)
     return array[None] if array.ndim == 2 else array.transpose(2, 0, 1)
-
-
-def _parts(folder: Path) -> dict[str, Path]:
-    """The folders that hold the classes' folders, by part; all rows are ``train`` where there are no parts."""
-    found = {entry.name: entry for entry in _folders(folder)}
-    if "train" not in found:
-        return {"train": folder}
-    others = sorted(set(found) - set(PARTS))
-    if others:
-        raise InputError.of(str(folder), "data.source", f"beside train there is {', '.join(map(repr, others[:5]))}", LAYOUT)
-    return {part: found[part] for part in PARTS if part in found}
-
-
-def _folders(folder: Path) -> list[Path]:
-    return [entry for entry in _visible(folder) if entry.is_dir()]
-
-
-def _visible(folder: Path) -> list[Path]:
-    return sorted((entry for entry in folder.iterdir() if not entry.name.startswith(".")), key=lambda entry: entry.name)

@@ -108,7 +108,9 @@ class ArrayInputs:
         if not finite.all():
             raise InputError.of(source, "", f"NaN or infinite values, the first in row {int((~finite).argmax()) + 1}", "finite numbers")
         axes = tuple(-1 if axis == scaled_axis(len(self.shape)) else 1 for axis in range(len(self.shape)))
-        return np.asarray((values - np.reshape(self.offset, axes)) / np.reshape(self.scale, axes))
+        values -= np.reshape(self.offset, axes)
+        values /= np.reshape(self.scale, axes)
+        return values
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON."""

@@ -11,12 +11,15 @@ from sweeper.data.columns import Kind, kinds_of
 from sweeper.data.content import Content
 from sweeper.data.dataset import Dataset, Part
 from sweeper.data.fit import fit_array, fit_table
+from sweeper.data.ids import fit_ids
 from sweeper.data.labels import Labels, encode, rare_classes
 from sweeper.data.preprocess import Inputs, Preprocessing, Target
+from sweeper.data.readers import Reader, pieces
 from sweeper.data.selection import Selection, key_problems, select
 from sweeper.data.sources import read
 from sweeper.data.split import Rows, split_rows
-from sweeper.data.summary import summarise
+from sweeper.data.stream import Constancy, Streamed
+from sweeper.data.summary import held_facts, streamed_facts, summarise
 from sweeper.data.text import fit_text, texts_of
 from sweeper.errors import InputError, Problem
 
@@ -44,27 +47,29 @@ def prepare(data: Data, task: str, *, source: str = "") -> Dataset:
     except InputError as error:
         raise InputError([*wrong, *error.problems]) from error
     selection = select(content, data, source, wrong)
-    labels, kinds = _check(selection, data, task, content.name)
+    labels, kinds = _check(content, selection, data, task)
     rows = split_rows(data, labels, selection.column, source=source, file=content.name, given=content.given)
     return _assemble(content, selection, labels, kinds, rows, data=data, task=task)
 
 
-def _check(selection: Selection, data: Data, task: str, file: str) -> tuple[Labels, dict[str, Kind]]:
+def _check(content: Content, selection: Selection, data: Data, task: str) -> tuple[Labels, dict[str, Kind]]:
     """Encode the target and find the columns' kinds.
 
     Raises:
         InputError: every problem of the target and of the columns.
     """
     problems: list[Problem] = []
-    labels = None
+    if data.tokens.level == "id" and not isinstance(selection.inputs, np.ndarray | Reader):
+        problems.append(Problem(content.name, "data.tokens.level", "id, and the inputs are a table or texts", "arrays of token numbers"))
+    labels, file = None, content.name
     try:
         labels = encode(selection.target, task, file)
         problems.extend(rare_classes(labels, file) if labels.values else [])
     except InputError as error:
         problems.extend(error.problems)
     kinds: dict[str, Kind | None] = {}
-    if isinstance(selection.inputs, np.ndarray):
-        problems.extend(array_problems(selection.inputs, file))
+    if isinstance(selection.inputs, np.ndarray | Reader):
+        problems.extend(array_problems(selection.inputs, content.look, file))
     elif selection.text is not None:
         kinds = {selection.text: "text"}
         problems.extend(text_problems(selection.inputs[selection.text], file))
@@ -88,9 +93,17 @@ def _assemble(
             found = f"target {selection.name!r} is constant in the training part"
             raise InputError.of(content.name, "data.target", found, "at least two values")
         y = ((labels.y - target.mean) / target.scale).astype(np.float32)
-    preprocessing = Preprocessing(_fit(selection, kinds, rows, data, content.name), target)
-    x = preprocessing.transform(selection.inputs, content.name)
-    parts = {part: Part(x[index], y[index]) for part, index in (("train", rows.train), ("val", rows.val), ("test", rows.test))}
+    numbers = {"train": rows.train, "val": rows.val, "test": rows.test}
+    constancy = Constancy()
+    preprocessing = Preprocessing(_fit(selection, kinds, rows, data, content.name, constancy), target)
+    if isinstance(selection.inputs, Reader):
+        inputs, workers = selection.inputs, data.loader_workers
+        parts = {part: Part(Streamed(inputs, index, preprocessing, workers), y[index]) for part, index in numbers.items()}
+        facts = streamed_facts(content, numbers, constancy)
+    else:
+        x = preprocessing.transform(selection.inputs, content.name)
+        parts = {part: Part(x[index], y[index]) for part, index in numbers.items()}
+        facts = held_facts(content, selection, parts, preprocessing, x)
     return Dataset(
         **parts,
         task=task,
@@ -100,21 +113,22 @@ def _assemble(
         target_scale=target.scale,
         preprocessing=preprocessing,
         hash=content.hash,
-        summary=summarise(content, selection, kinds, parts, preprocessing, x),
+        summary=summarise(content, selection, kinds, parts, preprocessing) | facts,
         tokens=preprocessing.tokens,
     )
 
 
-def _fit(selection: Selection, kinds: dict[str, Kind], rows: Rows, data: Data, file: str) -> Inputs:
-    """The numbers or the vocabulary of the training rows."""
+def _fit(selection: Selection, kinds: dict[str, Kind], rows: Rows, data: Data, file: str, constancy: Constancy) -> Inputs:
+    """The numbers or the vocabulary of the training rows, of which those in arrays pass through ``constancy``."""
     inputs = selection.inputs
-    if isinstance(inputs, np.ndarray):
-        return fit_array(inputs[rows.train], scale=data.scale)
-    train = inputs.iloc[rows.train]
+    if isinstance(inputs, np.ndarray | Reader):
+        train = constancy.watch(pieces(inputs, rows.train))
+        return fit_ids(train, file) if data.tokens.level == "id" else fit_array(train, scale=data.scale)
+    table = inputs.iloc[rows.train]
     if selection.text is not None:
-        return fit_text(texts_of(train, selection.text, file), selection.text, data.tokens)
-    _refuse_hollow(train, kinds, file)
-    return fit_table(train, kinds, missing=data.missing, categorical=data.categorical, scale=data.scale)
+        return fit_text(texts_of(table, selection.text, file), selection.text, data.tokens)
+    _refuse_hollow(table, kinds, file)
+    return fit_table(table, kinds, missing=data.missing, categorical=data.categorical, scale=data.scale)
 
 
 def _refuse_hollow(train: pd.DataFrame, kinds: dict[str, Kind], file: str) -> None:

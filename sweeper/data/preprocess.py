@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
+from sweeper.data.ids import IdInputs
 from sweeper.data.inputs import ArrayInputs, TableInputs
 from sweeper.data.text import TextInputs
 from sweeper.errors import InputError
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Label: TypeAlias = bool | int | float | str
-Inputs: TypeAlias = TableInputs | ArrayInputs | TextInputs
+Inputs: TypeAlias = TableInputs | ArrayInputs | TextInputs | IdInputs
 Raw: TypeAlias = "pd.DataFrame | pd.Series[Any] | np.ndarray | Sequence[str]"
 """Rows as they come: a table, an array, or texts."""
 
 FORMAT = 1
-KINDS: Mapping[str, type[Inputs]] = {"table": TableInputs, "array": ArrayInputs, "text": TextInputs}
+KINDS: Mapping[str, type[Inputs]] = {"table": TableInputs, "array": ArrayInputs, "text": TextInputs, "ids": IdInputs}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Preprocessing:
     """What training did to the rows, and the way back from outputs to labels or units.
 
     Attributes:
-        inputs: the fitted numbers of a table's columns, of an array, or a vocabulary.
+        inputs: the fitted numbers of a table's columns, of an array, a vocabulary, or the range of token numbers.
         target: how outputs are read.
     """
 
@@ -58,12 +59,12 @@ class Preprocessing:
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the input columns; empty for arrays."""
-        return () if isinstance(self.inputs, ArrayInputs) else self.inputs.names
+        return () if isinstance(self.inputs, ArrayInputs | IdInputs) else self.inputs.names
 
     @property
     def tokens(self) -> int:
         """How many token numbers there are; 0 where inputs are numbers that mean what they say."""
-        return self.inputs.tokens if isinstance(self.inputs, TextInputs) else 0
+        return self.inputs.tokens if isinstance(self.inputs, TextInputs | IdInputs) else 0
 
     def transform(self, table: Raw, source: str = "data") -> np.ndarray:
         """Inputs of a model for these raw rows.
@@ -79,7 +80,7 @@ class Preprocessing:
         Raises:
             InputError: a column is missing, or values are not what training knew: every such column at once.
         """
-        if isinstance(self.inputs, TextInputs):
+        if isinstance(self.inputs, TextInputs | IdInputs):
             return self.inputs.transform(table, source)
         exact = self.inputs.transform(cast("pd.DataFrame | np.ndarray", table), source)
         with np.errstate(over="ignore"):  # found below, and said in a sentence

@@ -9,6 +9,7 @@ import numpy as np
 
 from sweeper.config.nearest import hint
 from sweeper.data.content import Content
+from sweeper.data.readers import Reader
 from sweeper.errors import InputError, Problem
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Selection:
     """Which content plays which part.
 
     Attributes:
-        inputs: what models see: the remaining columns, or an array.
+        inputs: what models see: the remaining columns, or an array, or what reads it.
         name: the target's.
         target: what they predict; a table where it has several columns.
         column: the group or time column; None for a random split.
@@ -30,7 +31,7 @@ class Selection:
         dropped: why each other column is not an input.
     """
 
-    inputs: pd.DataFrame | np.ndarray
+    inputs: pd.DataFrame | np.ndarray | Reader
     name: str
     target: pd.Series[Any] | pd.DataFrame
     column: pd.Series[Any] | None
@@ -59,7 +60,7 @@ def select(content: Content, data: Data, source: str, problems: list[Problem]) -
         InputError: ``problems``, and every name of the section that is not in the content.
     """
     problems = list(problems)
-    table = None if isinstance(content.inputs, np.ndarray) else content.inputs
+    table = None if isinstance(content.inputs, np.ndarray | Reader) else content.inputs
     listed = ", ".join(list(content.series)[:12]) + (", ..." if len(content.series) > 12 else "")
     kind = "array" if table is None else "column"
 

@@ -1,4 +1,4 @@
-"""Where rows come from: named sets, files, folders of images, and functions."""
+"""Where rows come from: named sets, files, folders, and functions."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 
 from sweeper.config.nearest import hint
 from sweeper.config.schema import SOURCE_WORDS, SOURCES, source_kind
-from sweeper.data import files, synthetic
+from sweeper.data import arrays, files, folders, synthetic, text_files
 from sweeper.data.content import Content, content_hash
 from sweeper.data.functions import content_of, read_function
-from sweeper.data.images import read_folder
+from sweeper.data.images import SUFFIXES, read_images
 from sweeper.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 BUILT_IN = SOURCES
 """What is there without a file; only the parameters of a synthetic set can be wrong."""
-READERS = {".csv": files.read_csv, ".parquet": files.read_parquet, ".npz": files.read_npz}
+TABLES = {".csv": files.read_csv, ".parquet": files.read_parquet}
+ARRAYS = {".npz": arrays.read_npz, ".npy": arrays.read_npy}
 
 
 def read(data: Data, source: str) -> Content:
@@ -51,30 +52,37 @@ def read(data: Data, source: str) -> Content:
         if not path.is_dir():
             found = f"{data.source!r} is neither a folder nor a file of a known kind"
             raise InputError.of(source, "data.source", found, SOURCE_WORDS, f"looked in {Path.cwd()}")
-        return read_folder(data, path)
+        return _folder(data, path)
     return _file(data, path, source)
 
 
 def _file(data: Data, path: Path, source: str) -> Content:
-    """A table, or the arrays of an npz file."""
+    """A table, or arrays."""
     if not path.exists():
-        siblings = [entry for entry in path.parent.glob("*") if entry.suffix.lower() in READERS] if path.parent.is_dir() else []
+        siblings = (
+            [entry for entry in path.parent.glob("*") if entry.suffix.lower() in {**TABLES, **ARRAYS}] if path.parent.is_dir() else []
+        )
         names = {entry.name: str(entry) for entry in siblings} | {name: name for name in BUILT_IN}
         near = hint(path.name, names) or f"looked in {Path.cwd()}"
         raise InputError.of(source, "data.source", f"there is no file {data.source!r}", SOURCE_WORDS, near)
+    name, suffix = str(path), path.suffix.lower()
     try:
+        if suffix in ARRAYS:
+            return ARRAYS[suffix](data, path)
         raw = path.read_bytes()
     except OSError as error:
         found = f"{data.source!r} is a directory" if path.is_dir() else f"{data.source!r} cannot be read: {error.strerror}"
         raise InputError.of(source, "data.source", found, SOURCE_WORDS) from error
-    digest = hashlib.sha256(raw).hexdigest()
-    name, suffix = str(path), path.suffix.lower()
-    if suffix == ".npz":
-        target = data.target if isinstance(data.target, str) else "y"
-        array, series, matrix = files.read_npz(raw, name, target, data.split.column)
-        return Content(name, array, digest, series, target, matrix)
-    table = files.read_csv(raw, name) if suffix == ".csv" else files.read_parquet(raw, name)
-    return Content(name, table, digest, {str(column): values for column, values in table.items()})
+    table = TABLES[suffix](raw, name)
+    return Content(name, table, hashlib.sha256(raw).hexdigest(), {str(column): values for column, values in table.items()})
+
+
+def _folder(data: Data, path: Path) -> Content:
+    """Arrays, texts or images, by the files that are in it."""
+    if any(entry.suffix.lower() == arrays.ENDING for entry in folders.visible(path)):
+        return arrays.read_npy(data, path)
+    endings = folders.endings(path)
+    return text_files.read_texts(path) if text_files.SUFFIX in endings and endings.isdisjoint(SUFFIXES) else read_images(data, path)
 
 
 def _built_in(name: str) -> Content:

@@ -12,7 +12,9 @@ from sweeper.data.content import Content
 from sweeper.data.dataset import Part
 from sweeper.data.inputs import TableInputs
 from sweeper.data.preprocess import Preprocessing
+from sweeper.data.readers import Reader
 from sweeper.data.selection import Selection
+from sweeper.data.stream import Constancy, row_hashes
 from sweeper.data.text import TextInputs, text_facts, texts_of
 
 NAMED = 10
@@ -25,9 +27,8 @@ def summarise(
     kinds: Mapping[str, Kind],
     parts: Mapping[str, Part],
     preprocessing: Preprocessing,
-    x: np.ndarray,
 ) -> dict[str, Any]:
-    """The summary of a data set, JSON-safe.
+    """The summary of a data set, JSON-safe, without what only its inputs say.
 
     Args:
         content: what was read.
@@ -35,26 +36,19 @@ def summarise(
         kinds: of the input columns.
         parts: the prepared rows.
         preprocessing: fitted.
-        x: the prepared inputs of every row, in the source's order.
     """
     target = preprocessing.target
     summary: dict[str, Any] = {
         "source": content.name,
         "rows": {name: len(part) for name, part in parts.items()},
-        "input_shape": list(x.shape[1:]),
+        "input_shape": list(parts["train"].x.shape[1:]),
         "target": target.name,
         "columns": dict(kinds),
         "dropped": selection.dropped,
         "filled": {},
-        "duplicates": duplicates(parts),
         **content.notes,
     }
-    inputs = preprocessing.inputs
-    if isinstance(inputs, TextInputs):
-        summary["text"] = text_facts(inputs, texts_of(selection.inputs, inputs.column, content.name), x)
-    else:
-        summary["constant"] = constant(parts["train"].x, inputs)
-    if not isinstance(selection.inputs, np.ndarray):
+    if not isinstance(selection.inputs, np.ndarray | Reader):
         gaps = {column: int(selection.inputs[column].isna().sum()) for column, kind in kinds.items() if kind != "text"}
         summary["filled"] = {column: number for column, number in gaps.items() if number}
     if target.values:
@@ -66,25 +60,62 @@ def summarise(
     return summary
 
 
-def duplicates(parts: Mapping[str, Part]) -> dict[str, int]:
+def held_facts(
+    content: Content, selection: Selection, parts: Mapping[str, Part], preprocessing: Preprocessing, x: np.ndarray
+) -> dict[str, Any]:
+    """What the inputs say where all of them are in memory: ``duplicates`` and ``constant`` or ``text``.
+
+    Args:
+        content: what was read.
+        selection: what of it was chosen.
+        parts: the prepared rows.
+        preprocessing: fitted.
+        x: the prepared inputs of every row, in the source's order.
+    """
+    inputs = preprocessing.inputs
+    facts: dict[str, Any] = {"duplicates": duplicates({part: row_hashes(rows.seen()) for part, rows in parts.items()})}
+    if isinstance(inputs, TextInputs) and not isinstance(selection.inputs, np.ndarray | Reader):
+        return facts | {"text": text_facts(inputs, texts_of(selection.inputs, inputs.column, content.name), x)}
+    train = parts["train"].seen()
+    return facts | {"constant": constant((train == train[:1]).all(0), inputs)}
+
+
+def streamed_facts(content: Content, numbers: Mapping[str, np.ndarray], constancy: Constancy) -> dict[str, Any]:
+    """The same from what two passes over streamed rows have found, and ``streamed``.
+
+    Args:
+        content: what was read.
+        numbers: rows by part.
+        constancy: of the training rows.
+    """
+    known = np.empty(0, dtype=np.int64) if content.look is None else content.look.hashes
+    parts = {part: known[rows] for part, rows in numbers.items()}
+    return {"duplicates": duplicates(parts), "constant": constant(constancy.same, None), "streamed": True}
+
+
+def duplicates(parts: Mapping[str, np.ndarray]) -> dict[str, int]:
     """How many rows of one part have exactly the inputs of a row of another, whatever their targets: what leaks from train to test.
+
+    Args:
+        parts: ``row_hashes`` by part.
 
     Returns:
         By ``val in train``, ``test in train`` and ``test in val``.
     """
-    rows = {name: [hash(row.tobytes()) for row in np.ascontiguousarray(part.x)] for name, part in parts.items()}
-    known = {name: set(hashes) for name, hashes in rows.items()}
     pairs = (("val", "train"), ("test", "train"), ("test", "val"))
-    return {f"{one} in {other}": sum(row in known[other] for row in rows[one]) for one, other in pairs}
+    return {f"{one} in {other}": int(np.isin(parts[one], parts[other]).sum()) for one, other in pairs}
 
 
-def constant(train: np.ndarray, inputs: Any) -> dict[str, Any]:
+def constant(same: np.ndarray, inputs: Any) -> dict[str, Any]:
     """Features that are the same in every training row, from which nothing can be learnt.
+
+    Args:
+        same: bool, as a row.
+        inputs: fitted; a table's have names.
 
     Returns:
         ``number`` of them, and the names or positions of the ``first`` ones.
     """
-    same = (train == train[:1]).all(0)
     if isinstance(inputs, TableInputs):
         ends = np.cumsum([column.width for column in inputs.columns])
         names = [column.name for column, end in zip(inputs.columns, ends, strict=True) if same[end - column.width : end].all()]

@@ -118,13 +118,14 @@ def fit_text(train: Iterable[str], column: str, tokens: Tokens) -> TextInputs:
     Rows are as long as its longest text, at most ``tokens.length``. Tokens that are equally common are in alphabetical order.
     """
     counts: Counter[str] = Counter()
+    level: Literal["word", "char"] = "char" if tokens.level == "char" else "word"
     longest = 1
     for text in train:
-        found = list(split(text, tokens.level))
+        found = list(split(text, level))
         counts.update(found)
         longest = max(longest, len(found))
     common = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[: tokens.vocabulary - RESERVED]
-    return TextInputs(column, tokens.level, min(longest, tokens.length), tuple(token for token, _ in common))
+    return TextInputs(column, level, min(longest, tokens.length), tuple(token for token, _ in common))
 
 
 def text_facts(inputs: TextInputs, texts: Iterable[str], x: np.ndarray) -> dict[str, Any]:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from sweeper.data.dataset import Dataset, Part
 
 ITERATIONS = 5000
+MOST_ROWS, MOST_BYTES = 20_000, 64 * 2**20
+"""Of streamed training rows that the model sees."""
 RIDGE_ALPHAS = (1e-2, 1e-1, 1.0, 1e1, 1e2, 1e3)
 
 
@@ -51,9 +53,11 @@ def baseline(data: Dataset, seed: int = 0) -> Baseline:
         name, model, y = "logistic regression", LogisticRegression(max_iter=ITERATIONS, random_state=seed), data.train.y.astype(np.int64)
         model = _PerLabel(model) if data.task == "multilabel" else model
     scaler = StandardScaler(with_mean=not data.tokens)
-    model.fit(scaler.fit_transform(_features(data.train, data)), y)
-    val, test = (_scores(model, scaler.transform(_features(part, data)), part, data) for part in (data.val, data.test))
+    x, few = _some(data.train)
+    model.fit(scaler.fit_transform(_features(x, data)), y if few is None else y[few])
+    val, test = (_scores(model, scaler, part, data) for part in (data.val, data.test))
     name += " on token counts" if data.tokens else ""
+    name += f" on {len(x)} rows" if len(x) < len(data.train) else ""
     return Baseline(name, {f"val_{key}": value for key, value in val.items()}, {f"test_{key}": value for key, value in test.items()})
 
 
@@ -77,24 +81,36 @@ class _PerLabel:
         return np.column_stack(columns)
 
 
-def _features(part: Part, data: Dataset) -> Any:
+def _some(part: Part) -> tuple[np.ndarray, np.ndarray | None]:
+    """The inputs of all rows; of streamed ones as many, at random, as a linear model needs and memory holds, and their numbers."""
+    if isinstance(part.x, np.ndarray):
+        return part.x, None
+    number = max(1, min(len(part), MOST_ROWS, MOST_BYTES // part.x.row_bytes))
+    few = np.sort(np.random.default_rng(0).permutation(len(part))[:number])
+    return part.x[few], few
+
+
+def _features(x: np.ndarray, data: Dataset) -> Any:
     """Inputs as float64 ``[n, features]``: flattened, or how often each token stands in a text (sparse)."""
     if not data.tokens:
-        return part.x.reshape(len(part.x), -1).astype(np.float64)
+        return x.reshape(len(x), -1).astype(np.float64)
     from sklearn.feature_extraction.text import CountVectorizer
 
     every = {token: token for token in range(data.tokens)}
     counter = CountVectorizer(analyzer=lambda row: row[row != PADDING].tolist(), vocabulary=every, dtype=np.float64)
-    return counter.transform(part.x)
+    return counter.transform(x)
 
 
-def _scores(model: Any, x: Any, part: Part, data: Dataset) -> dict[str, float]:
-    """Loss and scores of a fitted model on the scaled inputs of one part."""
+def _scores(model: Any, scaler: Any, part: Part, data: Dataset) -> dict[str, float]:
+    """Loss and scores of a fitted model on the inputs of one part."""
+    say = model.predict if data.task == "regression" else model.predict_proba
+    pieces = [part.x] if isinstance(part.x, np.ndarray) else part.x.pieces()
+    said = np.concatenate([say(scaler.transform(_features(piece, data))) for piece in pieces])
     if data.task == "classification":
-        return _classification(model.predict_proba(x), part.y)
+        return _classification(said, part.y)
     if data.task == "multilabel":
-        return _multilabel(model.predict_proba(x), part.y.astype(np.int64))
-    return _regression(model.predict(x), part.y.astype(np.float64), data.target_scale)
+        return _multilabel(said, part.y.astype(np.int64))
+    return _regression(said, part.y.astype(np.float64), data.target_scale)
 
 
 def _classification(probabilities: np.ndarray, y: np.ndarray) -> dict[str, float]:

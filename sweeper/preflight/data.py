@@ -49,10 +49,11 @@ def _parts(data: Dataset) -> dict[str, Part]:
 
 
 def _shapes(data: Dataset) -> str:
-    x = data.train.x
+    x = data.train.seen()
     rows = ", ".join(f"{len(part)} {name}" for name, part in _parts(data).items())
     span = f"from {x.min()} to {x.max()}" if is_tokens(x) else f"from {x.min():.3g} to {x.max():.3g}"
-    return f"{rows} rows of shape {list(data.input_shape)}, {x.dtype}, values {span}"
+    streamed = f"; streamed, so inputs are judged by {len(x)} training rows" if len(x) < len(data.train) else ""
+    return f"{rows} rows of shape {list(data.input_shape)}, {x.dtype}, values {span}{streamed}"
 
 
 def _arrays(data: Dataset) -> Finding | None:
@@ -66,7 +67,7 @@ def _arrays(data: Dataset) -> Finding | None:
         if tuple(part.x.shape[1:]) != data.input_shape:
             found = f"rows of {name} have shape {list(part.x.shape[1:])}, those of train {list(data.input_shape)}"
             return failed("data", found, remedy, "data.source")
-        if broken := int((~np.isfinite(part.x.reshape(len(part), -1)).all(1)).sum()):
+        if broken := int((~np.isfinite(part.seen().reshape(len(part.seen()), -1)).all(1)).sum()):
             return failed("data", f"{broken} rows of {name} hold NaN or infinite inputs", "fill or drop these rows", "data.missing")
     return None
 
@@ -83,7 +84,7 @@ def _normalised(data: Dataset) -> Finding:
     check = "normalised inputs"
     if is_tokens(data.train.x):
         return passed(check, "inputs are token ids, which an embedding looks up")
-    values = matrix(data.train.x)
+    values = matrix(data.train.seen())
     mean, std = values.mean(0), values.std(0)
     varied = std > 0
     binary = ((values == values.min(0)) | (values == values.max(0))).all(0) & (np.abs(values).max(0) <= 1)
@@ -99,11 +100,11 @@ def _normalised(data: Dataset) -> Finding:
 def _constant(data: Dataset) -> Finding:
     check = "constant features"
     if is_tokens(data.train.x):
-        used = np.unique(data.train.x)
+        used = np.unique(data.train.seen())
         if len(used) == 1:
             return failed(check, "every input is the same token in all training rows", "other data", "data.source")
         return passed(check, f"{len(used)} different tokens")
-    values = matrix(data.train.x)
+    values = matrix(data.train.seen())
     flat = np.flatnonzero(values.min(0) == values.max(0))
     if not len(flat):
         return passed(check, f"every one of {values.shape[1]} features varies" if values.shape[1] > 1 else "the inputs vary")
@@ -192,19 +193,27 @@ def _label(data: Dataset, index: int | np.integer[Any]) -> str:
 
 def _leak(data: Dataset) -> Finding:
     """Rows that were held out and that training sees all the same."""
-    seen = set(_hashes(data.train.x))
-    shares = {name: _share(_hashes(part.x), seen) for name, part in (("validation", data.val), ("test", data.test))}
+    shares = _leaked(data)
     share = max(shares.values())
     if share == 0:
         return passed("split", "no input of validation or test also stands in train")
     told = " and ".join(f"{value:.1%} of {name}" for name, value in shares.items() if value) + " rows also stand in train"
-    if share <= COINCIDENCE * _coincidence(data.train.x):
+    if share <= COINCIDENCE * _coincidence(data.train.seen()):
         return passed("split", f"{told}, no more than columns of so few different values give by chance")
     if share < SOME:
         return passed("split", told)
     found = f"{told}, so their scores measure memory"
     remedy = "remove repeated rows before the split, or split: {by: group, column: ...} so that they stay together"
     return (failed if share >= LEAKED else warned)("split", found, remedy, "data.split")
+
+
+def _leaked(data: Dataset) -> dict[str, float]:
+    """Shares of the held-out rows that stand in train; of streamed ones they were counted while these were read."""
+    if data.summary.get("streamed"):
+        found = data.summary["duplicates"]
+        return {"validation": found["val in train"] / len(data.val), "test": found["test in train"] / len(data.test)}
+    seen = set(_hashes(data.train.seen()))
+    return {name: _share(_hashes(part.seen()), seen) for name, part in (("validation", data.val), ("test", data.test))}
 
 
 def _hashes(x: np.ndarray) -> list[int]:

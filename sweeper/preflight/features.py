@@ -6,12 +6,13 @@ import numpy as np
 
 from sweeper.data.dataset import Dataset
 from sweeper.data.inputs import TableInputs
+from sweeper.data.stream import Streamed
 
 MOST_ROWS = 20_000
 """Rows that statistics of features are taken from."""
 
 
-def is_tokens(x: np.ndarray) -> bool:
+def is_tokens(x: np.ndarray | Streamed) -> bool:
     """Whether rows are token ids, which are no quantities."""
     return x.dtype.kind in "iu"
 

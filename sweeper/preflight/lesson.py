@@ -89,7 +89,7 @@ def loss_decreases(config: Config, data: Resident) -> Finding:
     """Ten steps on one batch, regularisation off: the loss must be lower afterwards."""
     check = "loss decreases"
     size = min(config.training.batch_size, len(data.train))
-    few = _only(data, _first(data.train, size))
+    few = _only(data, data.train.take(slice(size)))
 
     def losses(rate: float) -> list[float]:
         trial = trial_of(unregularised(config, batch_size=size, epochs=STEPS + 1, rate=rate))
@@ -131,7 +131,7 @@ def repeats(config: Config, data: Resident) -> Finding:
     check = "seeds"
     plan = Plan.of(config, len(data.train))
     rows = min(len(data.train), REPEATED_STEPS * plan.step_rows)
-    few = replace(data, train=_first(data.train, rows), val=_first(data.val, REPEATED_ROWS))
+    few = replace(data, train=data.train.take(slice(rows)), val=data.val.take(slice(REPEATED_ROWS)))
     first = _curve(config, few)
     with _others_draw():
         second = _curve(config, few)
@@ -152,10 +152,6 @@ def _too_high(check: str, told: str, config: Config, rate: float) -> Finding:
     return warned(check, found, "lower rates or a warm-up; sweeper lr-range finds the useful ones", "optimizer.lr")
 
 
-def _first(part: Rows, number: int) -> Rows:
-    return Rows(part.x[:number], part.y[:number])
-
-
 def _only(data: Resident, rows: Rows) -> Resident:
     return replace(data, train=rows, val=rows)
 
@@ -168,7 +164,7 @@ def _examples(data: Resident) -> Rows:
         if len(seen) == EXAMPLES:
             break
     chosen = torch.tensor(sorted(seen.values()), device=data.device)
-    return Rows(data.train.x[chosen], data.train.y[chosen])
+    return data.train.take(chosen)
 
 
 def _learn(config: Config, data: Resident, rate: float) -> tuple[int | None, str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
@@ -12,6 +10,7 @@ from sweeper.config.schema import Config
 from sweeper.core import models
 from sweeper.core.batches import Resident
 from sweeper.core.evaluate import task_loss
+from sweeper.data.stream import free_memory
 from sweeper.preflight.finding import Finding, failed, passed, warned
 from sweeper.preflight.trying import seeded
 
@@ -64,8 +63,6 @@ def size(number: int) -> str:
 
 def training_bytes(config: Config, data: Resident) -> Bytes:
     """An estimate for each process that trains a trial; parameters are counted on the meta device, which allocates nothing."""
-    parts = (data.train.x, data.train.y, data.val.x, data.val.y)
-    resident = sum(part.numel() * part.element_size() for part in parts)
     with torch.device("meta"):
         model = models.build(config.model, data.input_shape, data.outputs, data.tokens)
     parameters = sum(p.numel() * p.element_size() for p in model.parameters())
@@ -73,7 +70,7 @@ def training_bytes(config: Config, data: Resident) -> Bytes:
     activations = _activations(config, data) if parameters < TRIED else 0
     resources = config.resources
     holders = resources.processes if resources.sharding == "fsdp" else 1
-    return Bytes(COPIES * parameters // holders, activations // resources.processes, resident, process)
+    return Bytes(COPIES * parameters // holders, activations // resources.processes, data.train.held + data.val.held, process)
 
 
 def _activations(config: Config, data: Resident) -> int:
@@ -86,7 +83,8 @@ def _activations(config: Config, data: Resident) -> int:
         kept[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
-    x, y = data.train.x[:ROWS].clone().cpu(), data.train.y[:ROWS].clone().cpu()  # storages of their own
+    few = data.train.take(slice(ROWS))
+    x, y = few.x.clone().cpu(), few.y.clone().cpu()  # storages of their own
     with seeded(), torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         loss = task_loss(model(x), y, data.task)
     rows = min(config.training.batch_size, len(data.train))
@@ -99,14 +97,7 @@ def free_bytes(device: torch.device) -> int:
     """What is free on a GPU, or of the machine's memory within this container's limit."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if (meminfo := Path("/proc/meminfo")).is_file():  # pages of the file cache are free too
-        available = next((line for line in meminfo.read_text().splitlines() if line.startswith("MemAvailable:")), "")
-        free = int(available.split()[1]) * 1024 if available else free
-    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
-    if limit.is_file() and (text := limit.read_text().strip()) != "max":
-        free = min(free, int(text) - int(used.read_text()))
-    return max(free, 0)
+    return free_memory()
 
 
 def memory(config: Config, data: Resident, workers: int, free: int) -> Finding:

@@ -51,7 +51,7 @@ def model_findings(config: Config, data: Resident) -> Iterator[Finding]:
 def some(data: Resident, number: int) -> Rows:
     """So many random training rows, always the same ones: a file's order may hide classes."""
     chosen = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(0))[:number].to(data.device)
-    return Rows(data.train.x[chosen], data.train.y[chosen])
+    return data.train.take(chosen)
 
 
 def guarded(name: str, check: Callable[[], Finding]) -> Finding:

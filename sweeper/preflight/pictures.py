@@ -57,7 +57,8 @@ def samples_png(data: Dataset) -> bytes | None:
     rows = sample_rows(data)
     lines = -(-len(rows) // COLUMNS)
     figure = _figure(COLUMNS * 1.0, lines * 1.25)
-    low, high = float(data.train.x.min()), float(data.train.x.max())
+    seen = data.train.seen()
+    low, high = float(seen.min()), float(seen.max())
     for place, row in enumerate(rows):
         axes = figure.add_subplot(lines, COLUMNS, place + 1)
         if len(shape) > 2:
@@ -110,11 +111,11 @@ def _targets(data: Dataset, axes: Axes) -> None:
 
 def _inputs(data: Dataset, axes: Axes) -> None:
     if is_tokens(data.train.x):
-        lengths = (data.train.x != 0).sum(1)
+        lengths = (data.train.seen() != 0).sum(1)
         axes.hist(lengths, bins=np.histogram_bin_edges(lengths, bins="auto").tolist(), color=PARTS["train"])
         axes.set_title("tokens per training row", fontsize=9, color=INK, loc="left")
         return
-    values = matrix(data.train.x)
+    values = matrix(data.train.seen())
     axes.hist(values.ravel(), bins=60, color=PARTS["train"])
     axes.set_yscale("log")
     axes.set_title("values of the prepared inputs (count, log scale)", fontsize=9, color=INK, loc="left")

@@ -14,7 +14,7 @@ import torch
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from sweeper.core import monitor
-from sweeper.core.batches import Rows
+from sweeper.core.batches import Source, rows_of
 from sweeper.core.evaluate import outputs_of, task_loss
 from sweeper.core.loop import pick_device
 from sweeper.data.dataset import Dataset
@@ -51,15 +51,15 @@ def insight_of(model_dir: Path, data: Dataset, *, device: str = "cpu") -> dict[s
         InputError: there is no model, or it is damaged.
     """
     model = load_model(model_dir, device=device)
-    part = Rows.of(data.val, pick_device(device))
+    part = rows_of(data.val, pick_device(device))
     outputs = outputs_of(model.net, part.x).double().cpu()
     found = {"classification": _classes, "multilabel": _labels, "regression": _values}[data.task](outputs, data)
     return {"task": data.task, "rows": len(part), **found, "layers": layers_of(model, part, data.task)}
 
 
-def layers_of(model: Model, part: Rows, task: str) -> list[dict[str, Any]]:
+def layers_of(model: Model, part: Source, task: str) -> list[dict[str, Any]]:
     """The watched tensors and the activations of a model on the probed rows, input side first."""
-    probe = Rows(part.x[: monitor.PROBE_ROWS], part.y[: monitor.PROBE_ROWS])
+    probe = part.take(slice(monitor.PROBE_ROWS))
     net = model.net
     names = monitor.watched(net)
     tensors = [net.get_parameter(name) for name in names]

@@ -12,7 +12,7 @@ from torch import nn
 from sweeper.config.files import config_from_tree, dump_config
 from sweeper.config.schema import Config
 from sweeper.core import checkpoint, models
-from sweeper.core.batches import Rows
+from sweeper.core.batches import rows_of
 from sweeper.core.evaluate import evaluate, outputs_of
 from sweeper.core.loop import pick_device
 from sweeper.data.dataset import Dataset, Part
@@ -152,7 +152,7 @@ def evaluate_on(model_dir: str | Path, part: Part, data: Dataset, *, device: str
         InputError: there is no model, or it is damaged.
     """
     model = load_model(model_dir, device=device)
-    return evaluate(model.net, Rows.of(part, pick_device(device)), data.task, target_scale=data.target_scale, auroc=True)
+    return evaluate(model.net, rows_of(part, pick_device(device)), data.task, target_scale=data.target_scale, auroc=True)
 
 
 def _model_folder(path: Path) -> Path:

@@ -412,6 +412,27 @@ def case(name: str, text: str, line: int, column: int, path: str, *words: str) -
         case("the size of no image", "data: {source: a.csv, image_size: 64}", 2, 23, "data.image_size", "which is no folder of images"),
         case("the mode of no image", "data: {image_mode: grey}", 2, 8, "data.image_mode", "digits, which is no folder"),
         case("tokens of no text", "data: {source: a.csv, tokens: {length: 9}}", 2, 23, "data.tokens", "without a column of texts"),
+        case(
+            "a streamed table", "data: {source: a.csv, stream: true}", 2, 23, "data.stream", "stream true for a.csv", "write stream: auto"
+        ),
+        case(
+            "a stream of something",
+            "data: {source: x.npy, stream: sometimes}",
+            2,
+            23,
+            "data.stream",
+            '"sometimes"',
+            "auto or true or false",
+        ),
+        case("readers of a table", "data: {source: a.csv, loader_workers: 2}", 2, 23, "data.loader_workers", "that is not streamed"),
+        case(
+            "readers of what is in memory",
+            *("data: {source: x.npy, stream: false, loader_workers: 2}", 2, 38, "data.loader_workers", "write loader_workers: 0"),
+        ),
+        case(
+            "token numbers of a table", "data: {source: a.csv, tokens: {level: id}}", 2, 32, "data.tokens.level", "token numbers for a.csv"
+        ),
+        case("a length of token numbers", "data: {source: x.npy, tokens: {level: id, length: 9}}", 2, 23, "data.tokens", "level alone"),
         case("an image of no size", "data: {image_size: 0}", 2, 8, "data.image_size", "a whole number from 1 to 2048"),
         case(
             "rows that do not share out",

@@ -51,7 +51,10 @@ def test_a_source_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (problem.source, problem.path) == ("space.yaml", "data.source")
     assert found in problem.found
     assert "digits, breast_cancer, wine, diabetes, synthetic_series" in problem.allowed
-    assert "a .csv, .parquet, .npz file, a folder of images (./photos), or a function (my_package.module:load)" in problem.allowed
+    assert (
+        "a .csv, .parquet, .npz, .npy file, a folder of images, texts or .npy files (./photos), or a function (my_package.module:load)"
+        in problem.allowed
+    )
     assert hint in problem.hint
 
 

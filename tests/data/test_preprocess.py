@@ -186,7 +186,7 @@ def test_gaps_are_refused_where_training_allowed_none() -> None:
 def test_images_are_scaled_per_channel() -> None:
     """Each channel of the training part gets mean 0 and deviation 1; flat rows are folded; the JSON is exact."""
     images = np.random.default_rng(0).normal([[[[5.0]], [[-3.0]]]], [[[[2.0]], [[0.1]]]], size=(50, 2, 4, 4))
-    own = Preprocessing(fit_array(images, scale="standard"), Target("y"))
+    own = Preprocessing(fit_array([images], scale="standard"), Target("y"))
     x = own.transform(images)
     np.testing.assert_allclose(x.mean(axis=(0, 2, 3)), 0, atol=1e-5)
     np.testing.assert_allclose(x.std(axis=(0, 2, 3)), 1, atol=1e-5)
@@ -197,7 +197,7 @@ def test_images_are_scaled_per_channel() -> None:
 
 def test_arrays_of_another_shape_are_refused() -> None:
     """Shapes are told; so are NaN and text."""
-    own = Preprocessing(fit_array(np.eye(3), scale="none"), Target("y"))
+    own = Preprocessing(fit_array([np.eye(3)], scale="none"), Target("y"))
     for array, sentence in [(np.ones((2, 4)), "shape"), (np.full((2, 3), np.nan), "row 1"), (np.full((2, 3), "a"), "array of numbers")]:
         with pytest.raises(InputError, match=sentence):
             own.transform(array)
@@ -210,7 +210,7 @@ def test_arrays_of_another_shape_are_refused() -> None:
 @pytest.mark.parametrize("values", [("no", "yes"), (3, 7), (False, True), (0.5, 1.5)])
 def test_class_indices_become_the_original_labels(values: tuple[object, object]) -> None:
     """Labels come back with their own type."""
-    own = Preprocessing(fit_array(np.eye(2), scale="none"), Target("y", values))
+    own = Preprocessing(fit_array([np.eye(2)], scale="none"), Target("y", values))
     again = Preprocessing.from_json(json.loads(json.dumps(own.to_json())))
     decoded = again.decode(np.array([1, 0, 1]))
     assert decoded.tolist() == [values[1], values[0], values[1]]
@@ -219,5 +219,5 @@ def test_class_indices_become_the_original_labels(values: tuple[object, object])
 
 def test_regression_outputs_get_their_unit_back() -> None:
     """Standardised outputs, flat or in a column, become values."""
-    own = Preprocessing(fit_array(np.eye(2), scale="none"), Target("y", mean=10.0, scale=2.5))
+    own = Preprocessing(fit_array([np.eye(2)], scale="none"), Target("y", mean=10.0, scale=2.5))
     assert own.decode(np.array([[0.0], [2.0]])).tolist() == [10.0, 15.0]

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from sweeper.config.schema import Data
-from sweeper.data.dataset import Part
 from sweeper.data.prepare import prepare
+from sweeper.data.stream import row_hashes
 from sweeper.data.summary import duplicates
 
 
@@ -29,9 +29,8 @@ def test_rows_that_stand_in_two_parts_are_counted(tmp_path: Path) -> None:
 def test_rows_in_any_memory_order_are_compared_by_value() -> None:
     """A transposed array is the same rows."""
     x = np.arange(12.0, dtype=np.float32).reshape(3, 4)
-    y = np.zeros(3)
-    parts = {"train": Part(x, y), "val": Part(np.asfortranarray(x), y), "test": Part(x + 100, y)}
-    assert duplicates(parts) == {"val in train": 3, "test in train": 0, "test in val": 0}
+    parts = {"train": x, "val": np.asfortranarray(x), "test": x + 100}
+    assert duplicates({part: row_hashes(rows) for part, rows in parts.items()}) == {"val in train": 3, "test in train": 0, "test in val": 0}
 
 
 @pytest.mark.parametrize("categorical", ["onehot", "ordinal"])

@@ -12,11 +12,12 @@ from sweeper.config.schema.node import Node
 SYNTHETIC = ("synthetic_series", "synthetic_text")
 """Data made by formula, for trying out models of series and text; ``data.params`` are the formula's."""
 SOURCES = ("digits", "breast_cancer", "wine", "diabetes", *SYNTHETIC)
-"""Data that ship with scikit-learn or sweeper; ``data.source`` is one of them, a file, a folder of images or a function."""
-SOURCE_SUFFIXES = (".csv", ".parquet", ".npz")
+"""Data that ship with scikit-learn or sweeper; ``data.source`` is one of them, a file, a folder or a function."""
+SOURCE_SUFFIXES = (".csv", ".parquet", ".npz", ".npy")
 """Kinds of data files, by the end of their name."""
 SOURCE_WORDS = (
-    f"{', '.join(SOURCES)}, a {', '.join(SOURCE_SUFFIXES)} file, a folder of images (./photos), or a function (my_package.module:load)"
+    f"{', '.join(SOURCES)}, a {', '.join(SOURCE_SUFFIXES)} file, a folder of images, texts or .npy files (./photos), "
+    "or a function (my_package.module:load)"
 )
 """What ``data.source`` may be, for people."""
 
@@ -52,7 +53,11 @@ class Split(Node):
 class Tokens(Node):
     """How texts become rows of whole numbers: 0 is padding, 1 a token that is not in the vocabulary."""
 
-    level: Literal["word", "char"] = Field("word", description="a token is a word or punctuation mark (in lower case), or a character")
+    level: Literal["word", "char", "id"] = Field(
+        "word",
+        description="a token is a word or punctuation mark (in lower case), or a character; "
+        "id: rows of an array are token numbers already, 0 is padding, 1 stands for unknown ones",
+    )
     vocabulary: int = Field(10_000, ge=3, le=1_000_000, description="at most so many token numbers: the commonest of the training part")
     length: int = Field(128, ge=1, le=65536, description="at most so many tokens of a row; what comes after is cut off")
 
@@ -62,13 +67,14 @@ class Data(Node):
 
     source: str = Field(
         "digits",
-        description="digits, breast_cancer, wine, diabetes, synthetic_series, synthetic_text; a .csv, .parquet or .npz file; "
-        "a folder of images; or a function, as my_package.module:load",
+        description="digits, breast_cancer, wine, diabetes, synthetic_series, synthetic_text; a .csv, .parquet, .npz or .npy file; "
+        "a folder of images, of .txt files or of .npy files; or a function, as my_package.module:load",
     )
     params: dict[str, Any] = Field({}, description="arguments of the function that gives the data")
     target: str | list[str] | None = Field(
         None,
-        description="the target column of a table (a list of columns for task: multilabel); the name of the npz's target (default y)",
+        description="the target column of a table (a list of columns for task: multilabel); "
+        "the name of the target among arrays (default y)",
     )
     drop: list[str] = Field([], description="columns that are not inputs, such as ids")
     missing: Literal["median", "mean", "most_frequent", "error"] = Field("median", description="how gaps in numeric columns are filled")
@@ -78,6 +84,12 @@ class Data(Node):
     tokens: Tokens = Tokens()
     image_size: int = Field(32, ge=1, le=2048, description="images of a folder are scaled to so many pixels in height and width")
     image_mode: Literal["rgb", "grey"] = Field("rgb", description="channels of the images of a folder")
+    stream: Literal["auto"] | bool = Field(
+        "auto",
+        description="inputs of .npy and .npz files, image folders and functions stay where they are and are read when they are needed; "
+        "auto: where they would take more than an eighth of the free memory",
+    )
+    loader_workers: int = Field(0, ge=0, le=64, description="processes per trial that read streamed rows ahead; 0: the trial's own")
     val_fraction: float = Field(0.2, gt=0, lt=1, description="share of all rows used for validation")
     test_fraction: float = Field(0.2, gt=0, lt=1, description="share of all rows kept for the one test of the winner")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="fixes the split")

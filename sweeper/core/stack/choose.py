@@ -48,6 +48,9 @@ WARM_UP, TIMED, MOST_TIMED = 1, 3, 8
 ENOUGH_SECONDS = 0.005
 """Of timed steps."""
 
+STREAMED = "the inputs are streamed, and each lane would read them in its own order"
+"""Why there is no stack then."""
+
 SAME = 1e-3
 """Relative difference of losses that stacked and single models may have in the probe."""
 
@@ -115,6 +118,8 @@ def together(trial: Trial, data: Resident) -> Choice:
         return shared(config, data)
     if config.training.engine == "plain":
         return Choice("plain", 1, "plain: the config says so")
+    if data.streamed:
+        return Choice("plain", 1, f"plain: {STREAMED}")
     found = _Shape(trial, data).fit
     if isinstance(found, str):
         return Choice("plain", 1, f"plain: {found}")
@@ -249,6 +254,8 @@ def _against(shape: _Shape) -> str | None:
     asked = shape.config.training.engine
     if asked == "plain":
         return "the config says so"
+    if shape.data.streamed:
+        return STREAMED
     on_cpu = shape.data.device.type == "cpu"
     if asked == "auto" and on_cpu and shape.alone is not None:
         return shape.alone

@@ -70,7 +70,8 @@ class FusedStack:
             self._enter(slot, slot, trial)
         self._adopt()
         unit = self._fit.forward.row_unit
-        val = data.val.x.flatten(1) if self._fit.forward.flat else data.val.x
+        every = data.val.take(slice(None)).x
+        val = every.flatten(1) if self._fit.forward.flat else every
         self._val = padded(val, -(-len(val) // unit) * unit, 0)
 
     def lane(self, slot: int) -> FusedLane:
