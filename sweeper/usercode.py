@@ -10,7 +10,7 @@ import inspect
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,17 +69,26 @@ def call(function: Callable[..., Any], params: Mapping[str, Any], *, name: str, 
     Raises:
         InputError: it does not take these parameters, or it fails; an ``InputError`` of its own is passed on.
     """
+    return _call(function, (), params, name=name, source=source, key=key)
+
+
+def call_with(function: Callable[..., Any], arguments: Sequence[Any], *, name: str, source: str = "config", key: str = "") -> Any:
+    """Call a user's function with arguments of ours, whatever it calls them; otherwise as ``call``."""
+    return _call(function, arguments, {}, name=name, source=source, key=key)
+
+
+def _call(function: Callable[..., Any], arguments: Sequence[Any], params: Mapping[str, Any], *, name: str, source: str, key: str) -> Any:
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # some functions written in C do not tell
         signature = None
     if signature is not None:
         try:
-            signature.bind(**params)
+            signature.bind(*arguments, **params)
         except TypeError as error:
             raise InputError.of(source, key, f"{name}: {error}", f"{name}{signature}") from error
     try:
-        return function(**params)
+        return function(*arguments, **params)
     except InputError:
         raise
     except Exception as error:

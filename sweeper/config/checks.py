@@ -70,6 +70,13 @@ def _data(config: Config) -> Iterator[Conflict]:
         found = f"params for {data.source}, which takes none"
         hint = "delete it, or write source: my_package.module:load"
         yield Conflict(("data", "params"), found, "params for a function, or for synthetic data", hint, (("data", "source"),))
+    if config.augment.token_synonym and data.synonyms is None:
+        found = f"token_synonym {config.augment.token_synonym:g} without a table of synonyms"
+        yield Conflict(("augment", "token_synonym"), found, "0, or synonyms in data", "write data: {synonyms: {good: [fine, nice]}}")
+    if data.rewrite is None and (data.rewrite_share, data.rewrite_copies) != (1.0, 1):
+        key = "rewrite_share" if data.rewrite_share != 1.0 else "rewrite_copies"
+        hint = "write rewrite: my_module:function, or delete it"
+        yield Conflict(("data", key), f"{key} {getattr(data, key):g} without a function", f"{key} beside rewrite", hint)
     if data.tokens.level == "id":
         if data.text is not None or kind == "named" or data.source.lower().endswith((".csv", ".parquet")):
             hint = "write level: word, or a source of arrays such as x.npy"

@@ -1,4 +1,4 @@
-"""Where a user's own model lies: beside the file that names it, or in the working directory."""
+"""Where a user's own model and table of synonyms lie: beside the file that names them, or in the working directory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sweeper.config.located import Located
 
 
 def settle(located: Located, folder: Path) -> bool:
-    """Writes into every custom model of the file, which does not say it, the folder that its module is in.
+    """Writes into every custom model of the file, which does not say it, the folder that its module is in; and where ``data.synonyms`` is.
 
     From then on the config says it wherever it goes: to workers, which run in other folders, into ``best.yaml`` and into models.
 
@@ -25,6 +25,12 @@ def settle(located: Located, folder: Path) -> bool:
     custom = [tree for tree in trees if keys.tag("model", tree) == "custom" and "folder" not in tree] if isinstance(trees, list) else []
     for tree in custom:
         tree["folder"] = str(_holder(tree.get("path"), folder.absolute()))
+    data = located.tree.get("data")
+    written = data.get("synonyms") if isinstance(data, dict) else None
+    beside = folder / written if isinstance(written, str) else folder
+    if isinstance(written, str) and not Path(written).expanduser().exists() and beside.is_file():
+        located.tree["data"]["synonyms"] = str(beside.absolute())
+        return True
     return bool(custom)
 
 

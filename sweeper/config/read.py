@@ -264,7 +264,7 @@ class _Reader:
             self.located.problem(path, f"{name} is missing", leaf.allowed, f"write {name}: {parse_distribution.example(leaf)}")
             return parse_distribution.example(leaf)
         value = tree[name]
-        if name not in ("provenance", "params") and isinstance(value, dict) and parse_distribution.kinds(value):
+        if name not in ("provenance", "params", "synonyms") and isinstance(value, dict) and parse_distribution.kinds(value):
             self._not_searched(path)
             return parse_distribution.example(leaf) if leaf.required else leaf.default
         return self._value(path, value, leaf)

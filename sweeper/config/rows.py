@@ -31,6 +31,7 @@ SUITS: Mapping[str, tuple[Kind, ...]] = {
     "token_mask": ("text",),
     "token_delete": ("text",),
     "token_swap": ("text",),
+    "token_synonym": ("text",),
     "token_insert": ("text",),
 }
 """Kinds of rows by key of ``augment:``."""

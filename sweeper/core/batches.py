@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import repeat
 from typing import TypeAlias
@@ -134,12 +134,21 @@ class Resident:
     target_scale: float
     device: torch.device
     tokens: int = 0
+    by_token: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, data: Dataset, device: torch.device) -> Resident:
         """The training and the validation part on the device; the test part stays where it is."""
         train, val = rows_of(data.train, device), rows_of(data.val, device)
-        return cls(train, val, data.input_shape, data.outputs, data.task, data.target_scale, device, data.tokens)
+        return cls(train, val, data.input_shape, data.outputs, data.task, data.target_scale, device, data.tokens, data.synonyms)
+
+    @cached_property
+    def synonyms(self) -> torch.Tensor:
+        """Int64 ``[tokens, 1 + most]``: how many synonyms a token has, and these."""
+        table = torch.zeros(max(self.tokens, 1), 1 + max(map(len, self.by_token.values()), default=0), dtype=torch.int64)
+        for token, others in self.by_token.items():
+            table[token, : 1 + len(others)] = torch.tensor([len(others), *others])
+        return table.to(self.device)
 
     @property
     def streamed(self) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ class Dataset:
         hash: sha256 of the raw content, before any preparation.
         summary: rows per part, columns, filled gaps, dropped columns, class counts, duplicates, constant features; JSON-safe, for people.
         tokens: rows are token numbers below this, 0 is padding; 0: rows are numbers that mean what they say.
+        synonyms: token numbers that may stand for a token number.
     """
 
     train: Part
@@ -64,6 +66,7 @@ class Dataset:
     hash: str
     summary: dict[str, Any]
     tokens: int = 0
+    synonyms: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,11 +17,13 @@ from sweeper.data.ids import fit_ids
 from sweeper.data.labels import Labels, encode, rare_classes
 from sweeper.data.preprocess import Inputs, Preprocessing, Target
 from sweeper.data.readers import Reader, pieces
+from sweeper.data.rewriting import Divided, rewritten
 from sweeper.data.selection import Selection, key_problems, select
 from sweeper.data.sources import read
 from sweeper.data.split import Rows, split_rows
 from sweeper.data.stream import Constancy, Streamed
 from sweeper.data.summary import held_facts, streamed_facts, summarise
+from sweeper.data.synonyms import synonyms_of
 from sweeper.data.text import fit_text, texts_of
 from sweeper.errors import InputError, Problem
 
@@ -49,7 +53,7 @@ def prepare(data: Data, task: str, *, source: str = "") -> Dataset:
     selection = select(content, data, source, wrong)
     labels, kinds = _check(content, selection, data, task)
     rows = split_rows(data, labels, selection.column, source=source, file=content.name, given=content.given)
-    return _assemble(content, selection, labels, kinds, rows, data=data, task=task)
+    return _assemble(rewritten(Divided(content, selection, labels, rows), data, source), kinds, data=data, task=task, source=source)
 
 
 def _check(content: Content, selection: Selection, data: Data, task: str) -> tuple[Labels, dict[str, Kind]]:
@@ -81,17 +85,16 @@ def _check(content: Content, selection: Selection, data: Data, task: str) -> tup
     return labels, {name: kind for name, kind in kinds.items() if kind is not None}
 
 
-def _assemble(
-    content: Content, selection: Selection, labels: Labels, kinds: dict[str, Kind], rows: Rows, *, data: Data, task: str
-) -> Dataset:
+def _assemble(found: Divided, kinds: dict[str, Kind], *, data: Data, task: str, source: str) -> Dataset:
     """Fit the preprocessing on the training rows and apply it to every part."""
+    content, selection, labels, rows = found.content, found.selection, found.labels, found.rows
     y, target = labels.y, Target(selection.name, labels.values, labels=labels.names)
     if task == "regression":
         train = labels.y[rows.train]
         target = Target(selection.name, mean=float(train.mean()), scale=float(train.std()))
         if target.scale == 0:
-            found = f"target {selection.name!r} is constant in the training part"
-            raise InputError.of(content.name, "data.target", found, "at least two values")
+            told = f"target {selection.name!r} is constant in the training part"
+            raise InputError.of(content.name, "data.target", told, "at least two values")
         y = ((labels.y - target.mean) / target.scale).astype(np.float32)
     numbers = {"train": rows.train, "val": rows.val, "test": rows.test}
     constancy = Constancy()
@@ -104,6 +107,12 @@ def _assemble(
         x = preprocessing.transform(selection.inputs, content.name)
         parts = {part: Part(x[index], y[index]) for part, index in numbers.items()}
         facts = held_facts(content, selection, parts, preprocessing, x)
+    synonyms: Mapping[int, tuple[int, ...]] = {}
+    digest = content.hash
+    if data.synonyms is not None:
+        known = synonyms_of(data.synonyms, preprocessing.inputs, source)
+        synonyms, facts["synonyms"] = known.by_token, {"words": len(known.by_token), "passed_over": known.passed_over}
+        digest = hashlib.sha256(f"{digest} {sorted(synonyms.items())}".encode()).hexdigest()
     return Dataset(
         **parts,
         task=task,
@@ -112,9 +121,10 @@ def _assemble(
         target_mean=target.mean,
         target_scale=target.scale,
         preprocessing=preprocessing,
-        hash=content.hash,
+        hash=digest,
         summary=summarise(content, selection, kinds, parts, preprocessing) | facts,
         tokens=preprocessing.tokens,
+        synonyms=synonyms,
     )
 
 

@@ -433,6 +433,13 @@ def case(name: str, text: str, line: int, column: int, path: str, *words: str) -
             "token numbers of a table", "data: {source: a.csv, tokens: {level: id}}", 2, 32, "data.tokens.level", "token numbers for a.csv"
         ),
         case("a length of token numbers", "data: {source: x.npy, tokens: {level: id, length: 9}}", 2, 23, "data.tokens", "level alone"),
+        case(
+            "synonyms of nothing", "augment: {token_synonym: 0.2}", 2, 11, "augment.token_synonym", "without a table", "good: [fine, nice]"
+        ),
+        case(
+            "synonyms that are no list", "data: {synonyms: {good: fine}}", 2, 8, "data.synonyms", "the mapping", "a mapping or text or null"
+        ),
+        case("copies by nobody", "data: {rewrite_copies: 3}", 2, 8, "data.rewrite_copies", "without a function", "rewrite: my_module"),
         case("an image of no size", "data: {image_size: 0}", 2, 8, "data.image_size", "a whole number from 1 to 2048"),
         case(
             "rows that do not share out",

@@ -92,6 +92,12 @@ class Augment(Node):
     token_swap: float = per_lane(
         0.0, ge=0, lt=1, description="probability that a token changes places with other such tokens of its row, such as 0.1. Text"
     )
+    token_synonym: float = per_lane(
+        0.0,
+        ge=0,
+        le=1,
+        description="probability that a token which has synonyms (data.synonyms) becomes one of them (Wei & Zou, 2019), such as 0.2. Text",
+    )
     token_insert: float = per_lane(
         0.0, ge=0, lt=1, description="probability that a random token of the row is put in after a token, such as 0.1. Text"
     )

@@ -82,6 +82,16 @@ class Data(Node):
     scale: Literal["standard", "minmax", "none"] = Field("standard", description="scaling of numeric columns")
     text: str | None = Field(None, description="the column of a table that holds texts; it is the only input then")
     tokens: Tokens = Tokens()
+    synonyms: dict[str, list[str]] | str | None = Field(
+        None, description="words that augment.token_synonym may put in place of each other: a mapping, or a file of lines good: fine, nice"
+    )
+    rewrite: str | None = Field(
+        None,
+        description="my_module:function, which takes and returns a list of texts (back-translation, say); what it makes of training "
+        "texts is added to the training part once, with their labels",
+    )
+    rewrite_share: float = Field(1.0, gt=0, le=1, description="share of the training texts that is rewritten")
+    rewrite_copies: int = Field(1, ge=1, le=100, description="how often each of them is handed to the function")
     image_size: int = Field(32, ge=1, le=2048, description="images of a folder are scaled to so many pixels in height and width")
     image_mode: Literal["rgb", "grey"] = Field("rgb", description="channels of the images of a folder")
     stream: Literal["auto"] | bool = Field(

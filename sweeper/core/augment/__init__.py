@@ -44,7 +44,7 @@ class Augmentation:
         if problems := list(misfits(config.augment, data.input_shape, data.tokens)):
             raise InputError(problems)
         self._augment = config.augment
-        self._changes = _changes(config.augment)
+        self._changes = _changes(config.augment, data)
         self._mixes = config.augment.mixup > 0 or config.augment.cutmix > 0
         self._classes = data.class_weights if config.training.class_weights == "balanced" else None
         self.idle = not self._changes and not self._mixes and self._classes is None
@@ -74,12 +74,13 @@ def _noise(x: torch.Tensor, draws: Draws, strength: float) -> torch.Tensor:
     return x + strength * draws.normal(Use.NOISE, *x.shape)
 
 
-def _changes(augment: Augment) -> list[Change]:
+def _changes(augment: Augment, data: Resident) -> list[Change]:
     """What is switched on, in the order in which it is done: places, colours, noise, what is erased last."""
     every: list[tuple[float, Change]] = [
         (augment.token_delete, lambda x, draws: text.delete(x, augment.token_delete, draws)),
         (augment.token_insert, lambda x, draws: text.insert(x, augment.token_insert, draws)),
         (augment.token_swap, lambda x, draws: text.swap(x, augment.token_swap, draws)),
+        (augment.token_synonym, lambda x, draws: text.synonym(x, augment.token_synonym, data.synonyms, draws)),
         (augment.token_mask, lambda x, draws: text.mask(x, augment.token_mask, draws)),
         (augment.time_warp, lambda x, draws: series.time_warp(x, augment.time_warp, draws)),
         (augment.scaling, lambda x, draws: series.scale(x, augment.scaling, draws)),

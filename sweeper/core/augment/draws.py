@@ -29,6 +29,7 @@ class Use(IntEnum):
     MIX = 12
     SHARE = 13
     BOX = 14
+    TOKEN_SYNONYM = 15
 
 
 class Draws:

@@ -46,6 +46,22 @@ def swap(x: torch.Tensor, p: float, draws: Draws) -> torch.Tensor:
     return x.scatter(1, places, tokens)
 
 
+def synonym(x: torch.Tensor, p: float, table: torch.Tensor, draws: Draws) -> torch.Tensor:
+    """Puts one of its synonyms, any with the same probability, in the place of each token that has some, with probability ``p``.
+
+    Args:
+        x: the rows.
+        p: how often.
+        table: see ``Resident.synonyms``.
+        draws: of the trial and epoch.
+    """
+    u = draws.uniform(Use.TOKEN_SYNONYM, *x.shape, 2)
+    number = table[:, 0][x]
+    picked = (number > 0) & (u[..., 0] < p)
+    chosen = 1 + (u[..., 1] * number).long().minimum((number - 1).clamp(min=0))
+    return torch.where(picked, table[x, chosen.clamp(max=table.shape[1] - 1)], x)
+
+
 def mask(x: torch.Tensor, p: float, draws: Draws) -> torch.Tensor:
     """Makes each token the unknown one with probability ``p``."""
     hidden = (x != PADDING) & (draws.uniform(Use.TOKEN_MASK, *x.shape) < p)

@@ -148,8 +148,8 @@ def other_kind(request: pytest.FixtureRequest) -> Iterator[tuple[Resident, dict[
         yield Resident(*parts, (12, 2), 3, "classification", 1.0, CPU), {"noise": 0.1, "scaling": 0.1, "time_warp": 0.2, "mixup": 0.2}
     else:
         parts = [Rows(torch.randint(1, 20, (60, 12), generator=generator), y) for _ in range(2)]
-        changes = {f"token_{what}": 0.2 for what in ("mask", "delete", "swap", "insert")}
-        yield Resident(*parts, (12,), 3, "classification", 1.0, CPU, tokens=20), changes
+        changes = {f"token_{what}": 0.2 for what in ("mask", "delete", "swap", "insert", "synonym")}
+        yield Resident(*parts, (12,), 3, "classification", 1.0, CPU, tokens=20, by_token={4: (5, 6), 7: (8,)}), changes
 
 
 def test_series_and_text_go_through_all_their_changes(other_kind: tuple[Resident, dict[str, float]], make_trial: Any) -> None:

@@ -25,11 +25,16 @@ def some(n: int = 300, length: int = 12) -> torch.Tensor:
     return tokens * (torch.arange(length) < (torch.arange(n) % length + 1).unsqueeze(1))
 
 
+TABLE = torch.zeros(30, 4, dtype=torch.int64)
+"""Token 4 has three synonyms, token 7 one."""
+TABLE[4], TABLE[7] = torch.tensor([3, 20, 21, 22]), torch.tensor([1, 20, 0, 0])
+
 CHANGES: dict[str, Callable[[torch.Tensor, float], torch.Tensor]] = {
     "delete": lambda x, p: text.delete(x, p, draws()),
     "insert": lambda x, p: text.insert(x, p, draws()),
     "swap": lambda x, p: text.swap(x, p, draws()),
     "mask": lambda x, p: text.mask(x, p, draws()),
+    "synonym": lambda x, p: text.synonym(x, p, TABLE, draws()),
 }
 
 
@@ -92,3 +97,15 @@ def test_a_masked_token_is_the_unknown_one() -> None:
     changed = found != x
     assert (found[changed] == UNKNOWN).all()
     assert changed.sum() / (x != 0).sum() == pytest.approx(0.2, abs=0.04)
+
+
+def test_a_synonym_is_one_of_the_tokens_own() -> None:
+    """Any of them alike, about as often as asked for; a token without synonyms, and padding, stay."""
+    x = some()
+    found = text.synonym(x, 0.5, TABLE, draws())
+    changed = found != x
+    assert set(x[changed].tolist()) == {4, 7}
+    assert (found[x == 4].unique().tolist(), found[x == 7].unique().tolist()) == ([4, 20, 21, 22], [7, 20])
+    assert changed[x == 4].float().mean().item() == pytest.approx(0.5, abs=0.08)
+    new = found[changed & (x == 4)]
+    assert min((new == token).float().mean().item() for token in (20, 21, 22)) > 0.2
