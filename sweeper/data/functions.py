@@ -30,6 +30,11 @@ TEXT = "text"
 """The column that an array of texts becomes."""
 
 
+def folder_of(data: Data, source: str) -> Path:
+    """Where the modules of the section are looked for first: ``data.folder``, or the folder of the file that holds the section."""
+    return Path(source).parent if data.folder is None else Path(data.folder)
+
+
 def read_function(data: Data, source: str) -> Content:
     """Import the function that ``data.source`` names, call it with ``data.params``, and take what it returns.
 
@@ -40,7 +45,7 @@ def read_function(data: Data, source: str) -> Content:
     Raises:
         InputError: it cannot be imported, fails, or returns something else than ``RETURNS``.
     """
-    function = load_attribute(data.source, Path(source).parent, source=source, key="data.source")
+    function = load_attribute(data.source, folder_of(data, source), source=source, key="data.source")
     if not callable(function):
         raise InputError.of(source, "data.source", f"{data.source} is {type(function).__name__}", "a function that returns (x, y)")
     return content_of(function, data, source)
@@ -116,7 +121,7 @@ def _inputs_of_items(pairs: Mapping[str, Any], data: Data, source: str) -> _Foun
         raise InputError.of(
             data.source, "data.source", f"{odd} is {type(pairs[odd]).__name__}", "data sets with rows in all parts, or in none"
         )
-    way = Way(data.source, data.params, Path(source).parent.absolute())
+    way = Way(data.source, data.params, folder_of(data, source).absolute())
     first = row_of(next(iter(pairs.values())), 0, data.source)[0]
     readers = [Items(way, part if len(pairs) > 1 else None, one, (len(one), *first.shape), first.dtype) for part, one in pairs.items()]
     x = joined(readers)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sweeper.data.content import Content, table_hash
+from sweeper.data.functions import folder_of
 from sweeper.data.labels import Labels
 from sweeper.data.selection import Selection
 from sweeper.data.split import Rows
@@ -56,7 +56,7 @@ def rewritten(found: Divided, data: Data, source: str) -> Divided:
     number = max(1, round(len(train) * data.rewrite_share))
     chosen = np.tile(np.sort(np.random.default_rng(data.seed).permutation(train)[:number]), data.rewrite_copies)
     before = texts_of(selection.inputs.iloc[chosen], selection.text, found.content.name)
-    function = load_attribute(name, Path(source).parent, source=source, key="data.rewrite")
+    function = load_attribute(name, folder_of(data, source), source=source, key="data.rewrite")
     texts = _texts(call_with(function, [list(before)], name=name, source=source, key="data.rewrite"), len(before), name, source)
     table = pd.DataFrame({selection.text: pd.Series(texts, dtype=object)})
     labels, begin = found.labels, len(found.labels.y)

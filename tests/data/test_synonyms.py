@@ -44,6 +44,20 @@ def test_the_file_is_found_again_from_elsewhere(tmp_path: Path) -> None:
     assert Space.load(space).base.data.synonyms == str(tmp_path / "words.txt")
 
 
+def test_a_users_module_is_found_again_from_elsewhere(tmp_path: Path) -> None:
+    """A space says in which folder it is, unless that is the working directory or nobody's; what a file says stays."""
+    (tmp_path / "my_words_beside.py").write_text("")
+    space = tmp_path / "s.yaml"
+    for data, folder in (
+        ("source: synthetic_text, rewrite: my_words_beside:again", str(tmp_path)),
+        ("source: my_words_beside:load", str(tmp_path)),
+        ("source: my_words_beside:load, folder: /here", "/here"),
+        ("source: sweeper.data.synthetic:text", None),
+    ):
+        space.write_text(f"name: s\ndata: {{{data}}}\nmodel: {{family: rnn}}\n")
+        assert Space.load(space).base.data.folder == folder
+
+
 def test_the_table_belongs_to_the_data() -> None:
     """Workers get it with the rows, the summary tells of it, and another table is other data."""
     given: dict[str, Any] = {"source": "synthetic_text", "params": {"rows": 200}}

@@ -71,6 +71,9 @@ class Data(Node):
         "a folder of images, of .txt files or of .npy files; or a function, as my_package.module:load",
     )
     params: dict[str, Any] = Field({}, description="arguments of the function that gives the data")
+    folder: str | None = Field(
+        None, description="where the modules of source and rewrite lie; null: beside this file, or in the working directory"
+    )
     target: str | list[str] | None = Field(
         None,
         description="the target column of a table (a list of columns for task: multilabel); "
