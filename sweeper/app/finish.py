@@ -13,6 +13,7 @@ from sweeper.app.home import Home
 from sweeper.atomic import replace_text
 from sweeper.config.files import config_from_tree, dump_config
 from sweeper.config.schema import Config
+from sweeper.core.sizes import Size
 from sweeper.ledger.records import SweepRecord, SweepState, TrialRecord
 from sweeper.ledger.store import Ledger
 from sweeper.ledger.writer import Writer
@@ -53,14 +54,20 @@ def crown(home: Home, ledger: Ledger, writer: Writer, data: Dataset) -> None:
         touch = {"trial": best.number, "metrics": {}, "touches": tested.get("touches", 0) + 1}
         writer.set_facts(test=touch)  # counted before the look: a crash in between must not hide one
         writer.set_facts(test={**touch, "metrics": evaluate_test(folder / "model", data)})
-    insight.write(folder, data)
+    size = insight.write(folder, data)
     replace_text(folder / "best.yaml", dump_config(config))
-    writer.set_facts(winner=best.number)
+    writer.set_facts(winner=best.number, **size)
 
 
 def checkpoint_of(home: Home, sweep: str, number: int) -> Path:
     """Where the core commits the best epoch of a trial."""
     return home.sweep_dir(sweep) / "checkpoints" / str(number)
+
+
+def size_of_winner(sweep: SweepRecord) -> Size | None:
+    """As ``crown`` found it; None before, and for a sweep of an older version."""
+    facts = sweep.facts
+    return Size(facts["parameters"], facts["flops_per_row"]) if "parameters" in facts else None
 
 
 def final_config(sweep: SweepRecord, record: TrialRecord) -> Config:

@@ -20,8 +20,11 @@ FOLDER = "insight"
 FACTS = "insight.json"
 
 
-def write(folder: Path, data: Dataset) -> None:
+def write(folder: Path, data: Dataset) -> dict[str, int]:
     """Look at the model in ``folder`` on the validation part and keep what is seen; pictures of an older model go.
+
+    Returns:
+        The model's size: ``parameters`` and ``flops_per_row``.
 
     Raises:
         InputError: there is no model, or it is damaged.
@@ -36,6 +39,7 @@ def write(folder: Path, data: Dataset) -> None:
         if table in seen:
             replace_text(folder / FOLDER / f"{table}.csv", _csv(seen[table]))
     replace_text(folder / FOLDER / FACTS, json.dumps(seen))
+    return dict(seen["size"])
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 
+from sweeper.app.finish import size_of_winner
 from sweeper.app.home import Home
 from sweeper.app.sweep import Finished
 from sweeper.ledger.records import SweepState
@@ -38,6 +39,7 @@ def winner_of(home: Home, ledger: Ledger, finished: Finished) -> Winner | None:
         baseline={key: value for key, value in baseline.items() if key != "name"},
         test=test["metrics"],
         touches=test["touches"],
+        size=size_of_winner(sweep),
         config=home.shown(home.sweep_dir(sweep.name) / "best.yaml"),
     )
 
@@ -104,6 +106,7 @@ def as_dict(finished: Finished) -> dict[str, Any]:
             "value": finished.winner.best_value,
             "epoch": winner.epoch,
             "values": dict(winner.values),
+            "size": winner.size and {"parameters": winner.size.parameters, "flops_per_row": winner.size.flops},
             "metrics": dict(winner.metrics),
             "config": str(home.sweep_dir(sweep.name) / "best.yaml"),
             "model": str(home.sweep_dir(sweep.name) / "model"),

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from sweeper.app.existing import existing, existing_trial, known_sweeps
-from sweeper.app.finish import final_config
+from sweeper.app.finish import final_config, size_of_winner
 from sweeper.app.home import Home
 from sweeper.app.naming import ACTIVE
 from sweeper.atomic import replace_text
@@ -64,6 +64,8 @@ def show(what: str, printer: Printer) -> None:
         console = Console(highlight=False)
         console.print(sweeps_table([(sweep, ledger.counts(name), ledger.best(name))]))
         console.print(trials_table(records, sweep.metric))
+        if (size := size_of_winner(sweep)) is not None:
+            console.print(f"the winner has {size}")
 
 
 def best(name: str, trial: int | None, output: Path | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from sweeper.app.home import Home
 from sweeper.app.provenance import run_tags
 from sweeper.config.files import flat, load_config, tree_of
 from sweeper.core.diagnose import Diagnosis, Reference, diagnose
+from sweeper.core.sizes import Size
 from sweeper.errors import SweeperError
 from sweeper.tracking.words import number
 from sweeper.trial import Outcome
@@ -32,12 +33,14 @@ class Job:
     Attributes:
         folder: ``runs/train/<name>-<n>``, with ``model/`` and ``insight/``.
         diagnosis: what was wrong with the training.
+        size: ``parameters`` and ``flops_per_row`` of the model.
         trouble: why MLflow does not have it; None when it has.
     """
 
     result: TrainResult
     folder: Path
     diagnosis: Diagnosis | None
+    size: dict[str, int]
     trouble: str | None
 
     def as_dict(self) -> dict[str, Any]:
@@ -49,6 +52,7 @@ class Job:
             "epochs": len(result.history),
             "reproduced": result.reproduced,
             "diagnosis": self.diagnosis and {"tag": self.diagnosis.tag.value, "sentence": self.diagnosis.sentence},
+            "size": self.size,
             "model": str(result.model_dir),
             "tracking_trouble": self.trouble,
         }
@@ -89,10 +93,11 @@ def run(path: Path, overrides: Sequence[str], data: str | None, *, quiet: bool) 
     except SweeperError:
         shutil.rmtree(folder)  # there is no model, so there is nothing to keep
         raise
-    insight.write(folder, prepared)
+    size = insight.write(folder, prepared)
     files = insight.draw(folder, result.history, result.best_epoch)
     found = diagnose(result.history, tree_of(config), Outcome.COMPLETE, Reference.of(config.task, prepared.summary))
-    return Job(result, folder, found, _record(home, result, found, folder, [*_model_files(folder), *files]))
+    tags = {**run_tags(), **size, **({} if found is None else {"diagnosis": found.tag.value, "diagnosis.why": found.sentence})}
+    return Job(result, folder, found, size, _record(home, result, tags, folder, [*_model_files(folder), *files]))
 
 
 def show(job: Job) -> None:
@@ -112,6 +117,7 @@ def show(job: Job) -> None:
         console.print(f"{recorded['metric']} of {recorded['sweep']}/{recorded['trial']} was {was!r}: {verdict}")
     if job.diagnosis is not None:
         console.print(f"diagnosis: {job.diagnosis.tag}: {job.diagnosis.sentence}", markup=False)
+    console.print(f"size: {Size(job.size['parameters'], job.size['flops_per_row'])}")
     console.print(f"pictures: {home.shown(job.folder / insight.FOLDER)}")
     console.print(f"model: {home.shown(job.folder / 'model')}")
     console.print(f'use it: sweeper.load_model("{home.shown(job.folder / "model")}").predict(rows)', markup=False)
@@ -123,7 +129,7 @@ def _model_files(folder: Path) -> list[Path]:
     return [folder / "model" / "config.yaml", folder / "model" / "checkpoint.json"]
 
 
-def _record(home: Home, result: TrainResult, found: Diagnosis | None, folder: Path, files: Sequence[Path]) -> str | None:
+def _record(home: Home, result: TrainResult, tags: Mapping[str, Any], folder: Path, files: Sequence[Path]) -> str | None:
     from sweeper.tracking.runs import log_training
 
     config = result.config
@@ -133,7 +139,7 @@ def _record(home: Home, result: TrainResult, found: Diagnosis | None, folder: Pa
         experiment=config.name,
         name=f"train/{folder.name}",
         params=flat(tree_of(config)),
-        tags={**run_tags(), **({} if found is None else {"diagnosis": found.tag.value, "diagnosis.why": found.sentence})},
+        tags=tags,
         reports=result.history,
         files=files,
     )

@@ -8,9 +8,10 @@ import torch
 
 from sweeper.config.schema import Config
 from sweeper.core.batches import Resident, Rows
+from sweeper.core.sizes import size_of
 from sweeper.core.stack.plain import PlainStack
 from sweeper.errors import InputError
-from sweeper.preflight.finding import Finding, failed
+from sweeper.preflight.finding import Finding, failed, passed
 from sweeper.preflight.forward import dropout_on_outputs, initial_loss, rows_independent, softmax_before_loss, uses_input
 from sweeper.preflight.gradients import gradient_check, gradient_flow, zero_init
 from sweeper.preflight.lesson import loss_decreases, overfits, repeats, trial_of
@@ -32,6 +33,7 @@ def model_findings(config: Config, data: Resident) -> Iterator[Finding]:
     model = PlainStack([trial_of(config)], data).lane(0).model
     task, outputs = data.task, data.outputs
     checks: tuple[tuple[str, Callable[[], Finding]], ...] = (
+        ("size", lambda: passed("size", f"the default config has {size_of(model, data.input_shape, data.tokens)}")),
         ("seeds", lambda: repeats(config, data)),
         ("initial loss", lambda: initial_loss(model, some(data, MANY), task, outputs)),
         ("raw outputs", lambda: softmax_before_loss(model, some(data, BATCH), task)),

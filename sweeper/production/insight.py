@@ -17,6 +17,7 @@ from sweeper.core import monitor
 from sweeper.core.batches import Source, rows_of
 from sweeper.core.evaluate import outputs_of, task_loss
 from sweeper.core.loop import pick_device
+from sweeper.core.sizes import size_of
 from sweeper.data.dataset import Dataset
 from sweeper.data.inputs import TableInputs
 from sweeper.production.model import Model, load_model
@@ -43,9 +44,9 @@ def insight_of(model_dir: Path, data: Dataset, *, device: str = "cpu") -> dict[s
         device: as for ``load_model``.
 
     Returns:
-        ``task``, ``rows``, ``layers`` (per layer: size and gradient of its weights, mean, standard deviation and dead share of its
-        activation) and, by task: ``labels``, ``classes``, ``confusion`` [true][said], ``wrong``; ``classes`` (of labels) and ``wrong``;
-        or ``points`` [[true, predicted], ...] in the target's unit and ``wrong``.
+        ``task``, ``rows``, ``size`` (``parameters`` and ``flops_per_row``), ``layers`` (per layer: size and gradient of its weights, mean,
+        standard deviation and dead share of its activation) and, by task: ``labels``, ``classes``, ``confusion`` [true][said], ``wrong``;
+        ``classes`` (of labels) and ``wrong``; or ``points`` [[true, predicted], ...] in the target's unit and ``wrong``.
 
     Raises:
         InputError: there is no model, or it is damaged.
@@ -54,7 +55,9 @@ def insight_of(model_dir: Path, data: Dataset, *, device: str = "cpu") -> dict[s
     part = rows_of(data.val, pick_device(device))
     outputs = outputs_of(model.net, part.x).double().cpu()
     found = {"classification": _classes, "multilabel": _labels, "regression": _values}[data.task](outputs, data)
-    return {"task": data.task, "rows": len(part), **found, "layers": layers_of(model, part, data.task)}
+    size = size_of(model.net, part.x.shape[1:], data.tokens)
+    told = {"parameters": size.parameters, "flops_per_row": size.flops}
+    return {"task": data.task, "rows": len(part), "size": told, **found, "layers": layers_of(model, part, data.task)}
 
 
 def layers_of(model: Model, part: Source, task: str) -> list[dict[str, Any]]:

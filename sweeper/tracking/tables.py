@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sweeper.core.diagnose import WATCHED, Diagnosis
+from sweeper.core.sizes import Size
 from sweeper.ledger.records import Counts, SweepRecord, TrialRecord
 from sweeper.tracking.flow import Flow
 from sweeper.tracking.words import duration, number, scalar
@@ -43,6 +44,7 @@ class Winner:
         baseline: its metrics, ``val_...`` and ``test_...``.
         test: the winner's metrics on the test part, with or without the prefix ``test_``; empty before the test.
         touches: how often the test part was evaluated.
+        size: of its model; None: not known, for a sweep of an older version.
         config: where ``best.yaml`` is, as a user would type it.
     """
 
@@ -55,6 +57,7 @@ class Winner:
     baseline: Mapping[str, float]
     test: Mapping[str, float]
     touches: int
+    size: Size | None
     config: str
 
 
@@ -76,7 +79,9 @@ def winner_view(winner: Winner) -> RenderableType:
         name = key.removeprefix("test_")
         _compare(table, f"test {name} ({touched})", f"val_{name}", value, winner.baseline.get(f"test_{name}"))
     return Group(
-        Text.assemble(("Winner  ", "dim"), (winner.name, "bold"), f"  epoch {winner.epoch}"),
+        Text.assemble(
+            ("Winner  ", "dim"), (winner.name, "bold"), f"  epoch {winner.epoch}", "" if winner.size is None else f"  {winner.size}"
+        ),
         Padding(table, (1, 0, 1, 2)),
         Text("Sampled values", "dim"),
         Padding(_pairs({name: scalar(value) for name, value in winner.values.items()}), (0, 0, 1, 2)),

@@ -104,7 +104,7 @@ def case(name: str, text: str, line: int, column: int, path: str, *words: str) -
             "write 0.001 without quotes",
         ),
         case(
-            "float where an int belongs", "model: {depth: 3.0}", 2, 9, "model.depth", "3.0", "a whole number from 1 to 64", "write depth: 3"
+            "float where an int belongs", "model: {depth: 3.0}", 2, 9, "model.depth", "3.0", "a whole number from 0 to 64", "write depth: 3"
         ),
         case("out of bounds", "model: {dropout: 1}", 2, 9, "model.dropout", "at least 0 and below 1"),
         case("infinite", "training: {clip_norm: .inf}", 2, 12, "training.clip_norm", "inf", "a number above 0 or null"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from torch import nn
 
 from sweeper.config.schema import Cnn, Mlp, Model, Rnn, Transformer
 from sweeper.core import models
@@ -53,6 +54,22 @@ def test_sizes_are_those_on_paper(config: Model, shape: tuple[int, ...], paramet
     net = models.build(config, shape, 10).train()
     assert size_of(net, shape) == Size(parameters, flops)
     assert net.training
+
+
+@pytest.mark.parametrize(
+    ("config", "shape", "tokens"),
+    [
+        (Mlp(depth=0), (1, 8, 8), 0),
+        (Cnn(channels=4, depth=3, residual=True, global_pooling=True, hidden=8), (1, 8, 8), 0),
+        (Rnn(cell="lstm", width=16, depth=2, bidirectional=True, hidden=4), (5, 3), 0),
+        (Transformer(width=16, heads=2, pooling="class"), (6,), 30),
+    ],
+    ids=["linear", "residual", "two-directions", "class-token"],
+)
+def test_layers_are_counted_as_torch_counts_operations(config: Model, shape: tuple[int, ...], tokens: int) -> None:
+    """Wrapped, a model of ours is one of somebody's own, and torch watches it: the same number."""
+    net = models.build(config, shape, 10, tokens)
+    assert size_of(net, shape, tokens) == size_of(nn.Sequential(net), shape, tokens)
 
 
 def test_a_model_of_tokens_has_a_size() -> None:

@@ -175,7 +175,7 @@ def test_what_a_model_raises_is_a_row(resident: Resident, monkeypatch: pytest.Mo
 
     swapped(monkeypatch, Broken)
     rows = list(model_findings(config(training={"engine": "plain", "batch_size": 16}), resident))
-    assert len(rows) == 11
+    assert len(rows) == 12
     assert {one.status for one in rows} == {Status.FAIL}
     assert "RuntimeError" in rows[1].sentence
 

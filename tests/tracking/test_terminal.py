@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console, RenderableType
 
+from sweeper.core.sizes import Size
 from sweeper.errors import InfrastructureError
 from sweeper.tracking.tables import Winner, next_steps, sweeps_table, trial_panel, trials_table, winner_view
 from sweeper.tracking.terminal import Leader, LiveView, Pace, Snapshot, plain, render, time_left
@@ -135,7 +136,7 @@ WINNER = Winner(
     metrics={"train_loss": 0.01, "val_loss": 0.0612, "val_accuracy": 0.981, "lr": 1e-3},
     baseline_name="logistic regression",
     baseline={"val_loss": 0.12, "val_accuracy": 0.97, "test_accuracy": 0.965},
-    test={"accuracy": 0.96, "loss": 0.1}, touches=1, config="runs/mlp/best.yaml",
+    test={"accuracy": 0.96, "loss": 0.1}, touches=1, size=Size(26122, 51712), config="runs/mlp/best.yaml",
 )  # fmt: skip
 
 
@@ -149,6 +150,7 @@ def test_the_winner_stands_beside_what_it_beat() -> None:
     assert ["test", "accuracy", "(touched", "once)", "0.96", "0.965", "-0.005"] in rows
     assert ["test", "loss", "(touched", "once)", "0.1", "-"] in rows
     assert "train_loss" not in text
+    assert text.startswith("Winner  mlp/17  epoch 23  26,122 parameters, 51.7 kFLOP a row")
 
 
 def test_the_next_steps_can_be_copied() -> None:

@@ -17,7 +17,7 @@ class Mlp(Node):
 
     family: Literal["mlp"] = "mlp"
     width: int = Field(128, ge=1, le=65536, description="units per hidden layer")
-    depth: int = Field(2, ge=1, le=64, description="hidden layers")
+    depth: int = Field(2, ge=0, le=64, description="hidden layers; 0: a linear model")
     widths: list[Width] | None = Field(
         None, min_length=1, max_length=64, description="units of each hidden layer, such as [256, 64]; takes the place of width and depth"
     )

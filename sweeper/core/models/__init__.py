@@ -12,6 +12,9 @@ from sweeper.core.models.mlp import MlpNet
 from sweeper.core.models.rnn import RnnNet
 from sweeper.core.models.transformer import TransformerNet
 
+SHIPPED = (MlpNet, CnnNet, RnnNet, TransformerNet)
+"""The networks of our own families: all that they compute is done by layers that they hold."""
+
 
 def build(config: Model, input_shape: tuple[int, ...], outputs: int, tokens: int = 0) -> nn.Module:
     """The network of this config; its weights are torch's until ``sweeper.core.init`` draws them.

@@ -29,6 +29,13 @@ def test_widths_take_the_place_of_width_and_depth() -> None:
     assert [tensor.shape for tensor in same[0].values()] == [tensor.shape for tensor in same[1].values()]
 
 
+def test_without_hidden_layers_it_is_linear() -> None:
+    """Depth 0 leaves the output layer, which the baseline is, too: nothing is left of width, norm and dropout."""
+    net = models.build(Mlp(width=99, depth=0, norm="batch", dropout=0.5), (2, 3), 4)
+    assert [type(module) for module in net.modules() if not list(module.children())] == [nn.Flatten, nn.Linear]
+    assert net(torch.zeros(5, 2, 3)).shape == (5, 4)
+
+
 def test_tokens_are_refused_with_families_that_take_them() -> None:
     """Their numbers mean nothing to a linear layer."""
     with pytest.raises(InputError) as caught:

@@ -136,6 +136,7 @@ TECHNIQUES = {
         rows=101,
     ),
     "deep": tried(model={"depth": 5, "norm": "layer"}),
+    "linear": tried(data="diabetes", model={"depth": 0, "dropout": 0.3}, **REGRESSION),
     "odd-table": tried(data="wine", rows=101, model={"width": 17, "dropout": [0.2, 0.0]}),
     "auroc": tried(data="breast_cancer", search={"metric": "val_auroc"}),
     "regression": tried(data="diabetes", **REGRESSION),
