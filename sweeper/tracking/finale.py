@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,21 @@ from sweeper.tracking.curves import best_epoch
 from sweeper.trial import Outcome, Report, Trial
 
 LEADERBOARD = "leaderboard.json"
+DATA = "data.json"
+"""The summary of the data: see ``sweeper.data.summary``."""
 
 
-def last_files(name: str, space: Space, past: Sequence[Record], files: Iterable[Path]) -> dict[str, bytes]:
-    """Artifacts of the sweep's run by file name: ``files`` that exist, the space, the leaderboard, the figures.
+def last_files(
+    name: str, space: Space, past: Sequence[Record], files: Iterable[Path], data: Mapping[str, Any] | None = None
+) -> dict[str, bytes]:
+    """Artifacts of the sweep's run by file name: ``files`` that exist, the space, what is known of the data, the leaderboard, the figures.
 
     Args:
         name: the sweep's.
         space: what it searched.
         past: its trials.
         files: such as ``best.yaml``.
+        data: the summary of the data; None or empty: there is none, and no file.
     """
     from sweeper.tracking.figures import figures, page
     from sweeper.tracking.png import png_history, png_learning_curves
@@ -34,6 +39,7 @@ def last_files(name: str, space: Space, past: Sequence[Record], files: Iterable[
     return {
         **{file.name: file.read_bytes() for file in files if file.is_file()},
         "space.yaml": space.text.encode(),
+        **({DATA: json.dumps(data, indent=1).encode()} if data else {}),
         "leaderboard.csv": _csv(rows).encode(),
         LEADERBOARD: json.dumps({"columns": rows[0], "data": rows[1:]}).encode(),
         "figures.html": page(f"Sweep {name}", figures(space, past)).encode(),

@@ -115,7 +115,8 @@ class Mirroring:
     def _end(self, run: KnownRun) -> None:
         picture = self._picture()
         if run.final != str(picture.end_ms):
-            content = last_files(self._sweep.name, self._space, self._ledger.past(self._sweep.name), self._files(self._sweep.name))
+            name = self._sweep.name
+            content = last_files(name, self._space, self._ledger.past(name), self._files(name), self._sweep.facts.get("data"))
             self._tracker.end_sweep(run, picture, content, last_tags())
         self._ledger.mark_sweep(self._sweep.name, run_id=run.run_id, state=self._sweep.state)
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sweeper.config.files import flat, tree_of
 from sweeper.config.space import Space
 from sweeper.ledger.records import SweepRecord, SweepState, TrialRecord
 from sweeper.tracking.child import people_tags, sweep_id
@@ -41,6 +42,8 @@ def parent_picture(sweep: SweepRecord, space: Space, closed: Sequence[TrialRecor
         "metric": sweep.metric.value,
         "target": str(sweep.target),
         "space.fingerprint": sweep.fingerprint,
+        # Tags and not params, which could not be changed: a sweep may be gone on with elsewhere.
+        **texts(flat({"resources": tree_of(space.base)["resources"]})),
         **_fact_tags(facts),
     }
     if sweep.owner is not None:
