@@ -29,7 +29,8 @@ SWING = 0.5
 SWING_SIZE = 0.03
 """Mean rise per epoch, in chance losses, below which swings do not matter."""
 CLIMB = 0.25
-"""Rise of the training loss from its lowest to its last value, in chance losses, that no healthy training has, however few its epochs."""
+"""Rise of a loss, in chance losses, that no healthy training has, however few its epochs, if it also loses ``SWING`` of what was gained: of
+the training loss from its lowest to its last value, or of any loss that falls by as much again."""
 STILL_FALLING = 0.5
 """Of the speed of the first half of training, per unit of learning rate, that the second half still has, from which on it was too slow.
 Per unit of learning rate, because a cosine makes every curve look flat at its end."""
@@ -232,12 +233,18 @@ def not_learning(course: Course) -> str | None:
 
 def oscillating(course: Course) -> str | None:
     """A loss that goes up and down, or a training loss that has gone up."""
-    if course.train[-1] - min(course.train) > CLIMB * course.chance:
-        return f"the training loss rose from {min(course.train):.3g} to {course.train[-1]:.3g}"
     for name, curve in (("training", course.train), ("validation", course.val)):
+        lowest = min(curve)
+        large = max(CLIMB * course.chance, SWING * (curve[0] - lowest))
+        if name == "training" and curve[-1] - lowest > large:
+            return f"the training loss rose from {lowest:.3g} to {curve[-1]:.3g}"
+        for place, top in enumerate(curve[1:-1], 1):
+            before, after = min(curve[:place]), min(curve[place + 1 :])
+            if top - max(before, after) > large:
+                return f"the {name} loss rose from {before:.3g} to {top:.3g} and fell to {after:.3g} again"
         moves = [after - before for before, after in pairwise(curve)]
-        if len(moves) < 4:
-            continue
+        if len(moves) < 4 or min(course.val) < FITTED * course.chance:
+            continue  # small swings of a model that has learned are those of its batches and its dropout
         way, rise = sum(map(abs, moves)), sum(move for move in moves if move > 0)
         turns = sum(one * other < 0 for one, other in pairwise(moves))
         undone = way - abs(curve[-1] - curve[0])
@@ -247,11 +254,14 @@ def oscillating(course: Course) -> str | None:
 
 
 def overfitting(course: Course) -> str | None:
-    """A training loss far below the validation loss, or one that falls while that rises."""
+    """A training loss far below the validation loss, or one that falls while that rises above it.
+
+    With dropout or augmentation the training loss stands above the other; as long as it does, a rise is noise of few rows.
+    """
     lowest = course.val.index(min(course.val))
     train, val = course.train[lowest], course.val[lowest]
     rise = course.val[-1] - val
-    if rise > RISE * course.chance and course.train[-1] < train:
+    if rise > RISE * course.chance and course.train[-1] < min(train, course.val[-1]):
         ends = course.val[-1], course.train[-1]
         return f"the validation loss rose from {val:.3g} to {ends[0]:.3g} while the training loss fell from {train:.3g} to {ends[1]:.3g}"
     if val - train > GAP * course.chance and val > GAP_RATIO * train:

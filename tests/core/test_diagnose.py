@@ -134,6 +134,21 @@ def test_a_training_loss_that_rises_is_told_after_few_epochs() -> None:
     assert tag_of(reports([1.9, 1.2, 1.1], [1.6, 1.6, 2.7]), Outcome.PRUNED) is Tag.OVERFITTING
 
 
+def test_a_swing_is_told_after_few_epochs() -> None:
+    """A loss that jumps and comes back, as at a rate of 0.68; not one that stumbles on its way."""
+    train = [2.22, 1.38, 0.99, 0.96]
+    assert tag_of(reports(train, [1.6, 0.95, 3.38, 1.27]), Outcome.PRUNED) is Tag.OSCILLATING
+    assert tag_of(reports(train, [1.98, 0.47, 0.63, 0.35]), Outcome.PRUNED) is Tag.HEALTHY
+
+
+def test_noise_of_a_small_set_is_no_disease() -> None:
+    """A last epoch that is worse than the others, or a lucky validation loss that stays far below the training loss under dropout."""
+    two = Reference(chance=math.log(2))
+    assert tag_of(reports([0.7, 0.62, 0.46, 0.05, 0.23], [0.67, 0.48, 0.2, 0.04, 0.05]), Outcome.PRUNED, two) is Tag.HEALTHY
+    assert tag_of(reports([0.68, 0.47, 0.26, 0.22, 0.24], [0.59, 0.15, 0.067, 0.08, 0.106]), Outcome.PRUNED, two) is Tag.HEALTHY
+    assert tag_of(reports([0.68, 0.47, 0.26, 0.02, 0.01], [0.59, 0.15, 0.067, 0.08, 0.106]), Outcome.PRUNED, two) is Tag.OVERFITTING
+
+
 def test_a_warm_up_is_no_time_to_learn() -> None:
     """A trial that was pruned before the learning rate was near its peak has not failed to learn."""
     flat = [2.3, 2.3, 2.3]
