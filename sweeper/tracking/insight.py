@@ -19,6 +19,8 @@ from sweeper.trial import Outcome, Report
 TRAIN, VAL = "#e0a030", COLOURS[Outcome.COMPLETE]
 SCORES = ("accuracy", "f1_macro", "r2")
 """What the second panel shows: the first of these that there is."""
+FLAT_LETTERS = 32
+"""So many letters fit below a confusion matrix side by side."""
 MOST_CLASSES = 40
 """Beyond, neither names nor numbers can be read: the confusion matrix is drawn without, and the table holds the weakest classes."""
 
@@ -141,9 +143,9 @@ def _rows(wrong: Sequence[Mapping[str, Any]]) -> Figure:
     ]
     heads.append("inputs farthest from 0, as the model sees them" if "inputs" in wrong[0] else "row begins with")
     figure = Figure(figsize=(13, 0.7 + 0.32 * len(cells)))
-    axes = figure.add_axes((0.01, 0.01, 0.98, 0.98))
+    axes = figure.add_axes((0.01, 0.01, 0.01, 0.98))  # the picture is cut to the table, which is wider, and not to the axes
     axes.axis("off")
-    table = axes.table(cells, colLabels=heads, loc="center", cellLoc="left", colLoc="left", edges="horizontal")
+    table = axes.table(cells, colLabels=heads, loc="upper left", cellLoc="left", colLoc="left", edges="horizontal")
     table.auto_set_font_size(False)
     table.set_fontsize(9)
     table.auto_set_column_width(list(range(len(heads))))
@@ -184,8 +186,9 @@ def _confusion(axes: Axes, counts: np.ndarray, labels: Sequence[str]) -> None:
     axes.set(xlabel="said", ylabel="true")
     if len(labels) > MOST_CLASSES:
         return
-    axes.set_xticks(range(len(labels)), [_short(label) for label in labels], rotation=90 if max(map(len, labels)) > 2 else 0)
-    axes.set_yticks(range(len(labels)), [_short(label) for label in labels])
+    names = [_short(label) for label in labels]
+    axes.set_xticks(range(len(labels)), names, rotation=90 if max(map(len, names)) * len(names) > FLAT_LETTERS else 0)
+    axes.set_yticks(range(len(labels)), names)
     for true, said in zip(*np.nonzero(counts), strict=True):
         colour = "white" if shares[true, said] > 0.6 else BEST_COLOUR if true != said else "black"
         axes.text(said, true, str(counts[true, said]), ha="center", va="center", fontsize=9 if len(labels) <= 20 else 6, color=colour)
