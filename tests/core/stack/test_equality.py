@@ -122,26 +122,26 @@ def test_a_trial_is_the_same_in_any_lane(alone: Alone, tmp_path: Path, order: st
 
 @on_each
 def test_a_trial_is_the_same_refilled_and_after_its_neighbours_have_gone(alone: Alone, tmp_path: Path) -> None:
-    """A lane is refilled early and again late, others are dropped and the rest move together: every course is the trial's own."""
+    """Lanes are refilled in the middle of a trial and at its end, another is dropped, the rest move: every course is the trial's own."""
     rounds = script(
-        train([alone.make(number) for number in range(4)], alone.data, device="cpu", checkpoints=tmp_path),
-        {1: Refill(alone.make(4)), 3: PRUNE},
-        {0: PRUNE, 2: Refill(alone.make(5))},
-        {5: Refill(alone.make(6))},
-        {4: Refill(alone.make(7))},
+        train([alone.make(number) for number in range(3)], alone.data, device="cpu", checkpoints=tmp_path),
+        {1: Refill(alone.make(3))},
+        {0: PRUNE, 2: Refill(alone.make(4))},
+        {},
+        {3: Refill(alone.make(5))},
     )
     assert [sorted((r.trial, r.epoch) for r in reports) for reports in rounds] == [
-        [(0, 1), (1, 1), (2, 1), (3, 1)],
-        [(0, 2), (2, 2), (4, 1)],
-        [(4, 2), (5, 1)],
-        [(4, 3), (6, 1)],
-        [(6, 2), (7, 1)],
-        [(6, 3), (7, 2)],
-        [(7, 3)],
+        [(0, 1), (1, 1), (2, 1)],
+        [(0, 2), (2, 2), (3, 1)],
+        [(3, 2), (4, 1)],
+        [(3, 3), (4, 2)],
+        [(4, 3), (5, 1)],
+        [(5, 2)],
+        [(5, 3)],
     ]
     alone(rounds)
-    assert {path.name for path in tmp_path.iterdir()} == {"4", "6", "7"}
-    for number in (4, 6, 7):
+    assert {path.name for path in tmp_path.iterdir()} == {"3", "4", "5"}
+    for number in (3, 4, 5):
         alone.state(number, tmp_path)
 
 
