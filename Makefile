@@ -46,7 +46,7 @@ ui: .venv/ready ## open the MLflow UI on what was recorded
 	@$(SWEEPER) ui $$ARGS
 
 test: .venv/ready-dev ## run the tests [ARGS=tests/core]
-	@set -f; exec $(BIN)/python -m pytest -n 2 --dist loadfile $$ARGS
+	@set -f; exec $(BIN)/python -m pytest -n 2 --dist worksteal $$ARGS
 
 lint: .venv/ready-dev ## ruff (format and lint), mypy, import-linter
 	@$(BIN)/ruff format --check .

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from sweeper.app import fsck
 from sweeper.ledger.store import Ledger
 
 TINY = """
@@ -74,6 +75,11 @@ def epochs(home: Path, sweep: str = "tiny") -> int:
     """How many epochs have been reported; 0 before there is a ledger."""
     url = f"sqlite:///{home / 'runs' / 'ledger.db'}"
     return len(Ledger.open(url).reports(sweep)) if Ledger.exists(url) else 0
+
+
+def violations() -> list[tuple[str, str]]:
+    """What ``sweeper fsck`` finds in this home, invariant and sentence; here, since each process would import for seconds."""
+    return [(found.invariant, found.sentence) for found in fsck.check(None).violations]
 
 
 def wait_for(condition: Callable[[], bool]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from sweeper.ledger.records import SweepState
 
-from .driving import TINY, closed, epochs, kill, ledger_of, started, sweeper, told, wait_for, write
+from .driving import TINY, closed, epochs, kill, ledger_of, started, sweeper, told, violations, wait_for, write
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -19,7 +19,7 @@ LONGER = TINY.replace("epochs: 4", "epochs: 120, patience: null").replace("grace
 """Trials of about a second, so that a kill finds one in training."""
 
 STACKED = (
-    LONGER.replace("epochs: 120", "epochs: 800")
+    LONGER.replace("epochs: 120", "epochs: 400")
     .replace("shapes: trials", "shapes: auto")
     .replace("width: {choice: [8, 16]}", "width: 16")
     .replace("trials: 8", "trials: 4")
@@ -30,58 +30,74 @@ ENDLESS = LONGER.replace("epochs: 120", "epochs: 4000")
 """For sweeps that are not brought to their end."""
 
 
-def _finish(home: Path, space: Path, runner: str) -> None:
-    """The same command again ends the sweep with exactly its trials, each closed once, and fsck agrees."""
-    done = sweeper("sweep", space, "--runner", runner, "--json")
-    assert done.returncode == 0, done.stderr
-    assert told(done)["trials"]["open"] == 0
+def _whole(home: Path) -> None:
+    """The sweep has ended with exactly its trials, each closed once, and fsck agrees."""
     records, target = ledger_of(home).trials("tiny"), ledger_of(home).known("tiny").target
     assert [record.number for record in records] == list(range(target))
     assert sorted(record.closed_order or 0 for record in records) == list(range(1, target + 1))
-    checked = sweeper("fsck", "--json")
-    assert told(checked)["violations"] == []
+    assert violations() == []
 
 
-@pytest.mark.parametrize("runner", ["local", "ray"])
-def test_kill_9_of_the_driver(home: Path, runner: str) -> None:
+def _finish(home: Path, *command: str | Path) -> None:
+    """The same command again ends the sweep."""
+    done = sweeper(*command)
+    assert done.returncode == 0, done.stderr
+    assert told(done)["trials"]["open"] == 0
+    _whole(home)
+
+
+def _best(home: Path) -> dict[int, float | None]:
+    """The best value of every trial that has ended."""
+    return {record.number: record.best_value for record in ledger_of(home).trials("tiny") if record.outcome}
+
+
+def test_kill_9_of_the_driver(home: Path) -> None:
     """Kill -9 in the middle, and the same command goes on: exactly N trials, none twice."""
-    space = write(home, LONGER)
-    driver = started("sweep", space, "--runner", runner)
+    command = ("sweep", write(home, LONGER), "--runner", "local", "--json")
+    driver = started(*command)
     wait_for(lambda: closed(home) >= 2)
     kill(driver)
-    before = {record.number: record.best_value for record in ledger_of(home).trials("tiny") if record.outcome}
+    before = _best(home)
     assert 2 <= len(before) < 8
-    _finish(home, space, runner)
-    after = {record.number: record.best_value for record in ledger_of(home).trials("tiny")}
-    assert before.items() <= after.items()
+    _finish(home, *command)
+    assert before.items() <= _best(home).items()
+
+
+def test_kill_9_of_the_driver_and_then_of_a_worker(home: Path) -> None:
+    """On Ray the same; a dead worker's trials are trained again within the same command."""
+    command = ("sweep", write(home, LONGER), "--json")
+    driver = started(*command)
+    wait_for(lambda: closed(home) >= 2)
+    kill(driver)
+    before, reported = _best(home), epochs(home)
+    assert 2 <= len(before) < 8
+    driver = started(*command)
+    wait_for(lambda: epochs(home) >= reported + 16)
+    _kill_a_worker(driver)
+    _whole(home)
+    assert before.items() <= _best(home).items()
 
 
 def test_kill_9_in_the_middle_of_a_stack(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """The trials that were side by side end with the very values of a sweep that nobody killed."""
-    space = write(home, STACKED)
-    driver = started("sweep", space, "--runner", "local")
+    command = ("sweep", write(home, STACKED), "--runner", "local", "--json")
+    driver = started(*command)
     wait_for(lambda: epochs(home) >= 16)
     kill(driver)
     assert closed(home) == 0
-    _finish(home, space, "local")
+    _finish(home, *command)
     other = tmp_path_factory.mktemp("whole")
-    assert sweeper("sweep", space, "--runner", "local", SWEEPER_HOME=str(other)).returncode == 0
-    killed, whole = ([(r.number, r.best_value) for r in ledger_of(folder).trials("tiny")] for folder in (home, other))
-    assert killed == whole
+    assert sweeper(*command, SWEEPER_HOME=str(other)).returncode == 0
+    assert _best(home) == _best(other)
     assert all((record.how or "").startswith("stacked") for record in ledger_of(home).trials("tiny"))
 
 
-@pytest.mark.parametrize("text", [LONGER, STACKED])
-def test_kill_9_of_a_worker(home: Path, text: str) -> None:
-    """A dead worker's trials are trained again within the same command: from a stack, each alone."""
-    space = write(home, text)
-    driver = started("sweep", space, "--json")
+def test_kill_9_of_a_worker_with_a_stack(home: Path) -> None:
+    """The trials that it trained side by side are trained again, each alone."""
+    driver = started("sweep", write(home, STACKED), "--json")
     wait_for(lambda: epochs(home) >= 16)
-    os.kill(_worker_of(driver.pid), signal.SIGKILL)
-    out, err = driver.communicate(timeout=200)
-    assert driver.returncode == 0, err
-    assert '"open": 0' in out
-    _finish(home, space, "ray")
+    _kill_a_worker(driver)
+    _whole(home)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -110,6 +126,14 @@ def test_a_second_driver_is_refused_by_name(home: Path) -> None:
     driver.communicate(timeout=60)
     assert driver.returncode == 3
     assert ledger_of(home).known("tiny").state is SweepState.CANCELLED
+
+
+def _kill_a_worker(driver: subprocess.Popen[str]) -> None:
+    """Kill -9; the driver's sweep ends as if nothing had been."""
+    os.kill(_worker_of(driver.pid), signal.SIGKILL)
+    out, err = driver.communicate(timeout=200)
+    assert driver.returncode == 0, err
+    assert '"open": 0' in out
 
 
 def _worker_of(driver: int) -> int:
