@@ -11,6 +11,7 @@ import torch
 from sweeper.config.files import config_from_tree
 from sweeper.core import checkpoint, course, models
 from sweeper.core.batches import Resident
+from sweeper.core.diagnose import WATCHED
 from sweeper.core.evaluate import evaluate
 from sweeper.core.loop import run
 from sweeper.core.parallel.stack import LedStack
@@ -62,7 +63,7 @@ def test_two_processes_train_what_one_trains(data: Resident, make_trial: Any, sh
         assert found.keys() == expected.keys()
         for name in expected.keys() - CLOCK:
             # The mean of an activation is a small difference of large numbers.
-            near = (1e-3 if name.startswith("monitor/") else 2e-5) if exact else 2e-2
+            near = (1e-3 if name.startswith(WATCHED) else 2e-5) if exact else 2e-2
             assert found[name] == pytest.approx(expected[name], rel=near, abs=1e-7), name
     expected_state, state = one.lane(0).state(), two.lane(0).state()
     assert list(state) == list(expected_state)
