@@ -33,6 +33,21 @@ _Dumper.add_representer(tuple, _list)
 _Dumper.add_implicit_resolver("tag:yaml.org,2002:float", FLOAT, list("-+.0123456789"))
 
 
+_written: dict[str, str] = {}
+_MOST_WRITTEN = 1000
+"""Sections that are kept: the configs of a sweep share most of theirs, and writing one by PyYAML takes 0.3 ms."""
+
+
 def dump(tree: Mapping[str, Any]) -> str:
     """Write a mapping as block YAML; floats are written with ``repr``, so that they read back bit for bit."""
-    return yaml.dump(dict(tree), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=10_000)
+    return "".join(_section({key: value}) for key, value in tree.items()) or "{}\n"
+
+
+def _section(part: dict[str, Any]) -> str:
+    """One key of the mapping with all below it; equal ones are written once."""
+    same = repr(part)
+    if same not in _written:
+        if len(_written) >= _MOST_WRITTEN:
+            _written.clear()
+        _written[same] = yaml.dump(part, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=10_000)
+    return _written[same]

@@ -86,22 +86,25 @@ class Mirroring:
         waiting = self._missing or [item.record for item in self._ledger.pending(self._sweep.name)]
         due = [record for record in waiting if record.outcome is not None or (record.started or record.created) <= old_enough]
         due.sort(key=_by_end)
+        chunk = [(record, *self._draw(record, parent)) for record in due[:_CHUNK]]
         marks: list[Mark] = []
         try:
-            for record in due[:_CHUNK]:
+            self._tracker.write_whole(self._experiment, [picture for _, picture, _ in chunk], self._known)
+            for record, picture, epoch in chunk:
                 if time.monotonic() > deadline:
                     break
-                marks.append(self._send_trial(record, parent))
+                run = self._tracker.write_trial(self._experiment, picture, self._known)
+                self._remember(record)
+                marks.append(Mark(record.number, run.run_id, epoch, record.outcome))
         finally:
             self._ledger.mark_many(self._sweep.name, marks)
         self._missing = self._missing[len(marks) :]
         return bool(marks)
 
-    def _send_trial(self, record: TrialRecord, parent: str) -> Mark:
+    def _draw(self, record: TrialRecord, parent: str) -> tuple[Picture, int | None]:
+        """A trial's run, and its last epoch."""
         reports = self._ledger.reports(self._sweep.name, record.number)
-        run = self._tracker.write_trial(self._experiment, child_picture(self._sweep, record, reports, parent), self._known)
-        self._remember(record)
-        return Mark(record.number, run.run_id, reports[-1].epoch if reports else None, record.outcome)
+        return child_picture(self._sweep, record, reports, parent), reports[-1].epoch if reports else None
 
     def _send_sweep(self) -> KnownRun:
         picture = self._picture()

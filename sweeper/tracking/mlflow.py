@@ -35,6 +35,7 @@ from sweeper.tracking.locks import locked
 from sweeper.tracking.mirroring import Mirroring, lacking
 from sweeper.tracking.parent import OVER
 from sweeper.tracking.picture import FINAL, IDENTITY, POINTS, SWEEP_ID, KnownRun, Picture, Point, Status, continues, digest
+from sweeper.tracking.whole_runs import WholeRuns
 from sweeper.tracking.words import told, unsigned
 
 for _noisy in ("mlflow", "alembic"):
@@ -64,6 +65,7 @@ class Tracker:
     def __init__(self, uri: str, artifacts_root: Path) -> None:
         self._uri = uri
         self._artifacts_root = artifacts_root.absolute()
+        self._whole: WholeRuns | None = None
         if not uri.startswith("sqlite:///"):
             self._client = MlflowClient(uri)
             return
@@ -74,6 +76,7 @@ class Tracker:
             try:
                 self._client = MlflowClient(uri)
                 self._client.search_experiments(max_results=1)  # the first call also makes MLflow's default experiment
+                self._whole = WholeRuns.of(path)
             except (MlflowException, sqlalchemy.exc.SQLAlchemyError) as error:
                 raise _explained(path, error) from error
 
@@ -131,6 +134,18 @@ class Tracker:
         tags = {**picture.tags, IDENTITY: picture.identity, POINTS: points}
         info = self._client.create_run(experiment, picture.start_ms, tags, picture.name).info
         return KnownRun(info.run_id, info.artifact_uri, Status.RUNNING, points)
+
+    def write_whole(self, experiment: str, pictures: Iterable[Picture], known: dict[str, KnownRun]) -> None:
+        """In a local store, write those runs that are over and not there yet, together; ``write_trial`` has nothing left to do for them."""
+        fresh = [picture for picture in pictures if picture.identity not in known and picture.status is not Status.RUNNING]
+        if self._whole is None or not fresh:
+            return
+        location = str(self._client.get_experiment(experiment).artifact_location)
+        begun = [(self._whole.begin(location, picture), picture) for picture in fresh]
+        for run, picture in begun:
+            self._put_texts(run, picture.texts)  # first: a run that is there is complete
+        self._whole.write(experiment, begun)
+        known.update((picture.identity, run) for run, picture in begun)
 
     def write_trial(self, experiment: str, picture: Picture, known: dict[str, KnownRun]) -> KnownRun:
         """Bring a trial's run to the picture; what was sent before may be sent again without harm.

@@ -183,7 +183,7 @@ def test_an_attempt_that_repeats_itself_keeps_its_run(tmp_path: Path, store: Sto
 
 @pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("lost", ["request", "reply"])
-@pytest.mark.parametrize("call", ["log_batch", "set_tag", "set_terminated", "create_run"])
+@pytest.mark.parametrize("call", ["log_batch", "set_tag", "set_terminated", "create_run", "write"])
 def test_a_crash_at_any_call_leaves_neither_doubles_nor_gaps(
     tmp_path: Path, store: Store, runs_of, monkeypatch, *, call: str, lost: str
 ) -> None:
@@ -193,7 +193,9 @@ def test_a_crash_at_any_call_leaves_neither_doubles_nor_gaps(
     token = hand.number(0)
     hand.record(token, reports(0, 1, hand.now))
     mirror.sync(hand.name, patience_s=0)
-    client = mirror._tracker._client
+    if call == "create_run":
+        mirror._tracker._whole = None  # as of a server, where also finished trials are written call by call
+    client = mirror._tracker._whole if call == "write" else mirror._tracker._client
     real, calls = getattr(client, call), []
 
     def failing(*args, **kwargs):
