@@ -76,7 +76,18 @@ def sweep(home: Path, *, tracked: bool, trials: int, workers: int, engine: str) 
         CommandError: it failed, or told no winner.
     """
     command = [sys.executable, "-m", "sweeper"] if tracked else [sys.executable, "-m", "benchmarks", "efficiency", "--untracked"]
-    command += ["sweep", str(SPACE), "--trials", str(trials), "--set", f"training.engine={engine}", "--set", f"resources.workers={workers}"]
+    command += [
+        "sweep",
+        str(SPACE),
+        "--runner",
+        "ray",
+        "--trials",
+        str(trials),
+        "--set",
+        f"training.engine={engine}",
+        "--set",
+        f"resources.workers={workers}",
+    ]
     untold: list[int] = []
 
     def on_line(line: str) -> None:

@@ -6,14 +6,15 @@ own, in alternating order. Trials are judged as they arrive, so decisions, and t
 
 - ``stock``: Ray Tune as its documentation writes it (``stock_ray_tune``);
 - ``reuse``: the strongest arrangement that a user of Ray Tune could write (``reuse_ray_tune``);
-- ``sweeper``: ``sweeper sweep SPACE --runner ray``;
-- ``sweeper-local``: the same in one process, on one core.
+- ``sweeper``: ``sweeper sweep SPACE`` as it is, which begins in one process and calls Ray when that is faster;
+- ``sweeper-ray``: the same with ``--runner ray``: Ray from the beginning;
+- ``sweeper-local``: with ``--runner local``: never.
 
 Told apart: *start-up*, from process start to the first training step; *winner*, until the winner is printed; *end*, until the process has
 ended, by when everything is in MLflow; processor time of every process that an arm started. Sweeper does more than the others within these
 times: it fits a baseline, tests and exports the winner, stores each config and each best epoch, and draws the figures.
 
-Usage: python -m benchmarks vs_ray_tune [--space digits_mlp] [--trials 64,256,1000] [--arms stock,reuse,sweeper,sweeper-local] [--repeats 3]
+Usage: python -m benchmarks vs_ray_tune [--space digits_mlp] [--trials 64,256,1000] [--arms stock,reuse,sweeper,...] [--repeats 3]
        [--limit ARM:TRIALS=REPEATS]... [--results FOLDER]
 Writes benchmarks/results/DATE-vs_ray_tune-SPACE.json and .md after every run, so that what was measured stays when it is interrupted.
 """
@@ -128,7 +129,8 @@ def _sweeper(runner: str) -> Arm:
 ARMS = {
     "stock": _script("stock_ray_tune"),
     "reuse": _script("reuse_ray_tune"),
-    "sweeper": _sweeper("ray"),
+    "sweeper": _sweeper("auto"),
+    "sweeper-ray": _sweeper("ray"),
     "sweeper-local": _sweeper("local"),
 }
 
@@ -165,6 +167,7 @@ def _recorded(store: Path) -> tuple[int, int, int, float]:
     return trials, running, epochs, best
 
 
+OURS = tuple(arm for arm in ARMS if arm.startswith("sweeper"))
 MEASURED = ("startup", "winner", "end", "cpu", "epochs", "best")
 
 
@@ -179,7 +182,7 @@ def summary(case: str, runs: Sequence[Run], failures: Sequence[str]) -> dict[str
             if made_by
         }
         for median in medians.values():
-            for ours in ("sweeper", "sweeper-local"):
+            for ours in OURS:
                 median[f"times_{ours}"] = median["end"] / medians[ours]["end"] if ours in medians else None
         sizes[str(trials)] = medians
     return {**setting(), "space": case, "sizes": sizes, "failures": list(failures), "runs": [asdict(made) for made in runs]}
@@ -193,8 +196,7 @@ ROWS = (
     ("processor time of all processes, s", "cpu", ".1f"),
     ("epochs trained", "epochs", ".0f"),
     ("best val_loss", "best", ".4f"),
-    ("end, times sweeper's", "times_sweeper", ".1f"),
-    ("end, times sweeper-local's", "times_sweeper-local", ".1f"),
+    *((f"end, times {arm}'s", f"times_{arm}", ".1f") for arm in OURS),
 )
 
 
@@ -206,7 +208,8 @@ def page(result: dict[str, Any]) -> str:
         f"{result['told']}; medians of alternating runs, in seconds from process start.",
         f"`python -m benchmarks vs_ray_tune --space {result['space']}`",
         "",
-        "*stock*: Ray Tune as documented. *reuse*: the strongest arrangement of it that we could write. *sweeper-local*: in one process.",
+        "*stock*: Ray Tune as documented. *reuse*: the strongest arrangement of it that we could write. *sweeper*: `sweeper sweep`:",
+        "it begins in one process and calls Ray when that is faster. *sweeper-ray*: on Ray from the beginning. *sweeper-local*: never.",
         "Configs, epochs and halving (grace 2, reduction 3, at most 20 epochs) are the same. Decisions are asynchronous and depend on",
         "timing, so the epochs trained differ. Sweeper's times hold a baseline, the winner's test and export, checkpoints and figures; the",
         "others' do not.",

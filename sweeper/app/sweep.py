@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.engine import make_url
-
 from sweeper.app.check import first_look
 from sweeper.app.checks import placed, prepared
-from sweeper.app.desk import open_desk
 from sweeper.app.existing import known_sweeps
 from sweeper.app.finish import close
 from sweeper.app.home import Home
 from sweeper.app.naming import Action, Choice, choose
 from sweeper.app.provenance import git_state, machine, versions
-from sweeper.app.resources import Slots, slots
-from sweeper.app.training import make_train
+from sweeper.app.resources import slots
+from sweeper.app.workers import Workers
 from sweeper.config.files import find_space
 from sweeper.config.schema import source_kind
 from sweeper.config.space import Space
 from sweeper.data.sources import BUILT_IN
-from sweeper.errors import InputError, StaleWriterError, SweeperError
+from sweeper.errors import InputError, StaleWriterError
 from sweeper.ledger.owner import Owner
 from sweeper.ledger.records import Counts, NewSweep, SweepRecord, SweepState, TrialRecord
 from sweeper.ledger.store import Ledger
@@ -40,10 +34,6 @@ from sweeper.tracking.terminal import LiveView
 
 if TYPE_CHECKING:
     from sweeper.data.dataset import Dataset
-    from sweeper.runners.ray_tune import Cluster
-
-LOOK_S = 0.2
-"""Between two looks at whether a trial has closed."""
 
 DRAIN_SECONDS = 60.0
 """How long the command waits for MLflow after the winner is known."""
@@ -58,7 +48,7 @@ class Request:
         overrides: ``key=value`` in the words of the space file.
         trials: in place of ``search.trials``.
         name: of the sweep; default the space's.
-        runner: ``ray`` or ``local``.
+        runner: ``auto``, ``ray`` or ``local``; see ``Workers``.
         fresh: start a new sweep whatever there is.
         quiet: print nothing on the way.
         check: look at the data and the space of a new sweep first, and refuse what cannot work.
@@ -68,7 +58,7 @@ class Request:
     overrides: Sequence[str] = ()
     trials: int | None = None
     name: str | None = None
-    runner: str = "ray"
+    runner: str = "auto"
     fresh: bool = False
     quiet: bool = False
     check: bool = True
@@ -130,17 +120,16 @@ def sweep(request: Request, tell: Callable[[str], None], announce: Callable[[Fin
         room = slots(choice.space.base.resources, choice.space.source, cluster=bool(os.environ.get("RAY_ADDRESS")))
     # What a user brings is checked before anything is started; a built-in set cannot be bad, and is loaded while Ray starts.
     data = None if choice.space.base.data.source in BUILT_IN else _ready(request, choice, tell)
-    with _cluster(request.runner, choice.name) as cluster, follow.start(choice.name) as follower:
+    with Workers(request.runner, choice.name, choice.action, room) as workers, follow.start(choice.name) as follower:
         data = _ready(request, choice, tell) if data is None else data
         ledger = Ledger.open(home.ledger_url)
         writer = claimed(home, ledger, choice, data)
         try:
             follower.begin()
-            with LiveView(ledger, choice.name, workers=1 if cluster is None else room.workers, quiet=request.quiet):
+            with LiveView(ledger, choice.name, workers=workers.count, quiet=request.quiet):
                 if ledger.known(choice.name).state is SweepState.OPEN and ledger.counts(choice.name).unfinished:
-                    _train(cluster, home, ledger, writer, data, room)
-                if cluster is not None:
-                    cluster.stop()
+                    writer = workers.train(home, ledger, writer, data)
+                workers.stop()
                 close(home, ledger, writer, data)
         finally:
             with suppress(StaleWriterError):  # somebody else has it already
@@ -218,61 +207,3 @@ def _ready(request: Request, choice: Choice, tell: Callable[[str], None]) -> Dat
     if choice.action is Action.CREATE and request.check:
         first_look(choice.space, data, tell)
     return data
-
-
-def _cluster(runner: str, name: str) -> AbstractContextManager[Cluster | None]:
-    """Ray, which begins to start when it is entered; nothing for the local runner."""
-    if runner == "local":
-        return nullcontext()
-    from sweeper.runners.ray_tune import Cluster
-
-    return Cluster(name)
-
-
-def _train(cluster: Cluster | None, home: Home, ledger: Ledger, writer: Writer, data: Dataset, room: Slots) -> None:
-    checkpoints = home.sweep_dir(writer.sweep) / "checkpoints"
-    safe_url = make_url(home.ledger_url).set(password=None).render_as_string()
-    make_desk = partial(open_desk, safe_url, writer.sweep, writer.epoch)
-    if cluster is None:
-        from sweeper.runners import local
-
-        local.run(make_desk(), make_train(checkpoints, room.device, data))
-    else:
-        from sweeper.runners import ray_tune
-
-        with _exporter_imported(ledger, writer.sweep):
-            ray_tune.run(
-                make_desk,
-                partial(make_train, checkpoints, room.device),
-                data,
-                workers=room.workers,
-                cpus_per_worker=room.cpus,
-                gpus_per_worker=room.gpus,
-                name=writer.sweep,
-                home=home.sweep_dir(writer.sweep),
-                cluster=cluster,
-            )
-
-
-@contextmanager
-def _exporter_imported(ledger: Ledger, sweep: str) -> Iterator[None]:
-    """Imports what the winner's export needs, torch above all, in a thread while the block trains: the end need not wait a second for it.
-
-    Begins when a trial has closed, so that the workers' start, which is imports too, goes first.
-    """
-    before, over = ledger.counts(sweep).closed, threading.Event()
-
-    def ahead() -> None:
-        with suppress(SweeperError):  # it is only ahead of time
-            while ledger.counts(sweep).closed == before:
-                if over.wait(LOOK_S):
-                    return
-            import_module("sweeper.production.insight")
-
-    thread = threading.Thread(target=ahead, name="sweeper-ahead", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()

@@ -22,9 +22,13 @@ cli = typer.Typer(
 )
 
 
+RUNNERS = "ray: worker processes; local: in this process, for a debugger; auto: begins in this process, calls Ray when that is faster"
+
+
 class Runner(StrEnum):
     """Where trials are trained."""
 
+    AUTO = "auto"
     RAY = "ray"
     LOCAL = "local"
 
@@ -60,7 +64,7 @@ def sweep(
     trials: Trials = None,
     overrides: Overrides = None,
     name: Name = None,
-    runner: Annotated[Runner, typer.Option(help="ray: worker processes; local: in this process, for a debugger")] = Runner.RAY,
+    runner: Annotated[Runner, typer.Option(help=RUNNERS)] = Runner.AUTO,
     fresh: Annotated[bool, typer.Option("--fresh", help="start a new sweep, whatever there is")] = False,
     no_check: Annotated[bool, typer.Option("--no-check", help="start even where a look at the data says that it cannot work")] = False,
     as_json: Json = False,

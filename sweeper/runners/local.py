@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
+from itertools import repeat
 
 from sweeper.ports import Desk, Train
 from sweeper.runners.session import Session
 
 WORKER = "local"
 
+SLICE_S = 1.0
+"""Seconds between two questions to ``until``."""
 
-def run(desk: Desk, train: Train) -> None:
+
+NEVER = repeat(False)
+
+
+def run(desk: Desk, train: Train, until: Iterator[bool] = NEVER) -> bool:
     """Train every open trial of the sweep in this process.
+
+    Args:
+        desk: where trials come from and reports go to.
+        train: trains them.
+        until: asked at the beginning and about once a second; at its first True training is closed, as at an interrupt.
+
+    Returns:
+        Whether nothing is left.
 
     An interrupt (``KeyboardInterrupt`` or whatever a signal handler raises) goes through to the caller after training was closed. The
     desk is not told: what is in hand is open again as soon as the caller gives the sweep up, and no trial is suspected of anything.
@@ -21,9 +36,12 @@ def run(desk: Desk, train: Train) -> None:
         InfrastructureError: a store failed.
     """
     session = Session(WORKER, desk, train)
+    more = True
     try:
-        session.run(math.inf)
+        while more and not next(until):
+            more = session.run(SLICE_S)
     finally:
         session.close()
     if session.stale is not None:
         raise session.stale
+    return not more

@@ -35,3 +35,17 @@ def test_a_sweep_taken_over_by_another_process_is_an_error() -> None:
     """The caller learns that the sweep is no longer its own."""
     with pytest.raises(StaleWriterError):
         local.run(FakeDesk([trial(0)], stale={100}), FakeTrain())
+
+
+def test_training_ends_when_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked between slices; what is in hand is closed as at an interrupt, and the caller learns that something is left."""
+    monkeypatch.setattr(local, "SLICE_S", 0.0)
+    desk, train = FakeDesk([trial(0), trial(1)]), FakeTrain()
+    assert not local.run(desk, train, until=iter([False, False, False, True]))
+    assert (desk.released, desk.outcomes, train.closed) == ([], {}, 1)
+    assert desk.open()
+
+
+def test_nothing_left_is_told_even_if_it_might_have_ended_sooner() -> None:
+    """The sweep was over first."""
+    assert local.run(FakeDesk([trial(0)]), FakeTrain(), until=iter([False, True]))

@@ -66,6 +66,11 @@ class Cluster:
         self._keeper.start()
         return self
 
+    @property
+    def begun(self) -> bool:
+        """Whether ``ready`` would answer at once."""
+        return self._begun.is_set()
+
     def ready(self) -> None:
         """Wait until Ray runs.
 

@@ -1,0 +1,184 @@
+"""Where the trials of a sweep are trained: in this process, by Ray's workers, or here until Ray is worth its start."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from importlib import import_module
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from sqlalchemy.engine import make_url
+
+from sweeper.app.desk import LedgerDesk, open_desk
+from sweeper.app.home import Home
+from sweeper.app.naming import Action
+from sweeper.app.resources import Slots
+from sweeper.app.training import make_train
+from sweeper.errors import StaleWriterError, SweeperError
+from sweeper.ledger.owner import Owner
+from sweeper.ledger.store import Ledger
+from sweeper.ledger.writer import Writer
+
+if TYPE_CHECKING:
+    from sweeper.data.dataset import Dataset
+    from sweeper.runners.ray_tune import Cluster
+
+LOOK_S = 0.2
+"""Between two looks at whether a trial has closed."""
+
+WORTH_S = 20.0
+"""So much training must be left for Ray to be called: on two cores it takes both of them for 7 s until its first worker trains."""
+
+KNOWN_S = 3.0
+"""So long this process trains before it judges how much is left."""
+
+
+class Workers:
+    """Trains a sweep's open trials.
+
+    For the block of a ``with``. Under ``auto`` a new sweep begins in this process, since half of Ray's time is start-up that small sweeps
+    need not wait for. It goes to Ray
+
+    - at once, when it was begun before (whatever ended it then may have been a trial, and a worker is the better place for that one), when
+      trials get GPUs, and when ``RAY_ADDRESS`` names a cluster;
+    - later, when there is room for several workers and what is left would take more than ``WORTH_S`` here.
+
+    Args:
+        runner: ``auto``, ``ray`` or ``local``.
+        name: the sweep's.
+        action: what is to be done with it.
+        room: for its workers.
+    """
+
+    def __init__(self, runner: str, name: str, action: Action, room: Slots) -> None:
+        self._name = name
+        self._room = room
+        elsewhere = action is not Action.CREATE or room.gpus or os.environ.get("RAY_ADDRESS")
+        self._begins_here = runner == "local" or (runner == "auto" and not elsewhere)
+        self._goes_on_here = runner == "local" or room.workers == 1
+        self._cluster: Cluster | None = None
+        self._ray = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Ray begins to start, if it is known already that it will be needed."""
+        if not self._begins_here:
+            self._call_ray()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._ray.close()
+
+    @property
+    def count(self) -> int | None:
+        """How many there will be; None while that is open, or Ray's to say."""
+        if self._begins_here:
+            return 1 if self._goes_on_here else None
+        return self._room.workers
+
+    def stop(self) -> None:
+        """Begin to stop Ray, if it runs; leaving the block waits for it."""
+        if self._cluster is not None:
+            self._cluster.stop()
+
+    def train(self, home: Home, ledger: Ledger, writer: Writer, data: Dataset) -> Writer:
+        """Train until nothing is open.
+
+        Returns:
+            The sweep's writer: another one than before when Ray took over on the way.
+        """
+        if self._begins_here:
+            if self._train_here(home, ledger, writer, data):
+                return writer
+            # Ray's workers have a desk of their own. What was in hand here is orphaned and taken up there: it is nobody's fault.
+            writer.release_owner()
+            writer = ledger.claim(writer.sweep, Owner.here())
+        try:
+            self._train_on_ray(home, ledger, writer, data)
+        except BaseException:
+            with suppress(StaleWriterError):  # the caller's may be an older one
+                writer.release_owner()
+            raise
+        return writer
+
+    def _call_ray(self) -> None:
+        from sweeper.runners.ray_tune import Cluster
+
+        self._cluster = self._ray.enter_context(Cluster(self._name))
+
+    def _train_here(self, home: Home, ledger: Ledger, writer: Writer, data: Dataset) -> bool:
+        """Whether nothing is left; else Ray is up."""
+        from sweeper.runners import local
+
+        train = make_train(home.sweep_dir(writer.sweep) / "checkpoints", self._room.device, data)
+        return local.run(_desk_of(home, writer)(), train, until=self._until_ray(ledger, writer.sweep))
+
+    def _until_ray(self, ledger: Ledger, sweep: str) -> Iterator[bool]:
+        """Asked about once a second: whether Ray takes over now."""
+        began, before = time.monotonic(), ledger.counts(sweep).closed
+        while self._goes_on_here or self._cluster is None:
+            yield False
+            trained = time.monotonic() - began
+            if not self._goes_on_here and trained >= KNOWN_S and _left(ledger, sweep, before, trained) > WORTH_S:
+                self._call_ray()
+        while not self._cluster.begun:
+            yield False
+        yield True
+
+    def _train_on_ray(self, home: Home, ledger: Ledger, writer: Writer, data: Dataset) -> None:
+        from sweeper.runners import ray_tune
+
+        with _exporter_imported(ledger, writer.sweep):
+            ray_tune.run(
+                _desk_of(home, writer),
+                partial(make_train, home.sweep_dir(writer.sweep) / "checkpoints", self._room.device),
+                data,
+                workers=self._room.workers,
+                cpus_per_worker=self._room.cpus,
+                gpus_per_worker=self._room.gpus,
+                name=writer.sweep,
+                home=home.sweep_dir(writer.sweep),
+                cluster=self._cluster,
+            )
+
+
+def _desk_of(home: Home, writer: Writer) -> Callable[[], LedgerDesk]:
+    """What makes the desk, in this process or in another; it holds no password."""
+    safe_url = make_url(home.ledger_url).set(password=None).render_as_string()
+    return partial(open_desk, safe_url, writer.sweep, writer.epoch)
+
+
+def _left(ledger: Ledger, sweep: str, before: int, trained: float) -> float:
+    """Seconds that the open trials would take at the pace so far."""
+    counts = ledger.counts(sweep)
+    closed = counts.closed - before
+    return trained / closed * (counts.target - counts.closed) if closed else math.inf
+
+
+@contextmanager
+def _exporter_imported(ledger: Ledger, sweep: str) -> Iterator[None]:
+    """Imports what the winner's export needs, torch above all, in a thread while the block trains: the end need not wait a second for it.
+
+    Begins when a trial has closed, so that the workers' start, which is imports too, goes first.
+    """
+    before, over = ledger.counts(sweep).closed, threading.Event()
+
+    def ahead() -> None:
+        with suppress(SweeperError):  # it is only ahead of time
+            while ledger.counts(sweep).closed == before:
+                if over.wait(LOOK_S):
+                    return
+            import_module("sweeper.production.insight")
+
+    thread = threading.Thread(target=ahead, name="sweeper-ahead", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
