@@ -126,7 +126,9 @@ class Workers:
             trained = time.monotonic() - began
             if not self._goes_on_here and trained >= KNOWN_S and _left(ledger, sweep, before, trained) > WORTH_S:
                 self._call_ray()
-        while not self._cluster.begun:
+        tune = threading.Thread(target=import_module, args=["sweeper.runners.ray_tune.driver"], name="sweeper-tune", daemon=True)
+        tune.start()
+        while not self._cluster.begun or tune.is_alive():
             yield False
         yield True
 
