@@ -94,7 +94,7 @@ def test_kill_9_in_the_middle_of_a_stack(home: Path, tmp_path_factory: pytest.Te
 
 def test_kill_9_of_a_worker_with_a_stack(home: Path) -> None:
     """The trials that it trained side by side are trained again, each alone."""
-    driver = started("sweep", write(home, STACKED), "--json")
+    driver = started("sweep", write(home, STACKED), "--runner", "ray", "--json")
     wait_for(lambda: epochs(home) >= 16)
     _kill_a_worker(driver)
     _whole(home)

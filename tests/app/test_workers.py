@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sqlite3
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -97,6 +98,7 @@ def test_ray_takes_over_on_the_way(home: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(local, "SLICE_S", 0.0)
     monkeypatch.setattr(Cluster, "begun", True)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    import_module("sweeper.runners.ray_tune.driver")  # as it is where Ray took its time; else these few trials would be over first
     done = sweep(Request(str(write(home)), ["training.engine=plain"], quiet=True), print, lambda _: None)
     assert (done.exit_code, done.counts.closed) == (0, 8)
     ledger = ledger_of(home)
