@@ -65,7 +65,7 @@ def test_kill_9_of_the_driver(home: Path) -> None:
 
 def test_kill_9_of_the_driver_and_then_of_a_worker(home: Path) -> None:
     """On Ray the same; a dead worker's trials are trained again within the same command."""
-    command = ("sweep", write(home, LONGER), "--json")
+    command = ("sweep", write(home, LONGER), "--runner", "ray", "--json")
     driver = started(*command)
     wait_for(lambda: closed(home) >= 2)
     kill(driver)
