@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -47,13 +48,13 @@ class Precision:
         self._device = device
         self._scaler = torch.amp.GradScaler(device.type, enabled=self.scaled)
 
-    def autocast(self) -> torch.autocast:
+    def autocast(self) -> AbstractContextManager[object]:
         """The context of the forward pass."""
-        return torch.autocast(self._device.type, DTYPES[self.name] if self.name != "fp32" else None, enabled=self.name != "fp32")
+        return nullcontext() if self.name == "fp32" else torch.autocast(self._device.type, DTYPES[self.name])
 
     def backward(self, loss: torch.Tensor) -> None:
         """Accumulates the gradients of a scalar fp32 loss, scaled when the precision needs it."""
-        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward((self._scaler.scale(loss) if self.scaled else loss,))
 
     def clip(
         self,
@@ -74,10 +75,11 @@ class Precision:
 
         A norm that is not finite marks a step that ``step`` will skip when the precision is scaled; it comes back as NaN then.
         """
-        self._scaler.unscale_(optimizer)
+        if self.scaled:
+            self._scaler.unscale_(optimizer)
         norm = norm_of(gradient)
         if largest is not None:
-            gradient *= (largest / (norm + 1e-6)).clamp(max=1.0)
+            gradient *= (norm + 1e-6).reciprocal_().mul_(largest).clamp_(max=1.0)
         if largest_value is not None:
             gradient.clamp_(-largest_value, largest_value)
         if self.scaled:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from sweeper.core.dropout import Noise, dropouts, scale, threshold, units
+from sweeper.core.dropout import Noise, dropouts, kept, scale, threshold, units
 
 
 @dataclass(frozen=True)
@@ -117,10 +117,10 @@ class Masks:
                 if not piece.shape[1]:  # no lane drops anything here
                     masks.append(real.view(1, padded, *[1] * len(shape)).expand(lanes, padded, *shape))
                     continue
-                kept = (piece[:, : rows * size] >= low[:, layer : layer + 1]) * factor[:, layer : layer + 1]
+                mask = kept(piece[:, : rows * size], low[:, layer : layer + 1], factor[:, layer : layer + 1])
                 if padded > rows:
-                    kept = torch.cat([kept, kept.new_zeros(lanes, (padded - rows) * size)], 1)
-                masks.append(kept.view(lanes, padded, *shape))
+                    mask = torch.cat([mask, mask.new_zeros(lanes, (padded - rows) * size)], 1)
+                masks.append(mask.view(lanes, padded, *shape))
             yield masks
 
     def _units(self, rows: int) -> list[int]:
