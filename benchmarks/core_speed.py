@@ -54,7 +54,13 @@ NETS = (
     mlp(64, 128, 2, 10, 64, norm="batch"),
     Net("small CNN, 8 channels / 32", IMAGE, 10, 32, {"family": "cnn", "channels": 8, "dropout": 0.1}),
     Net("GRU, 32 wide / 64", IMAGE, 10, 64, {"family": "rnn", "width": 32, "hidden": 32, "dropout": 0.1}),
-    Net("transformer, 32 wide, no dropout / 64", IMAGE, 10, 64, {"family": "transformer", "width": 32, "heads": 2, "depth": 1}),
+    Net(
+        "transformer, 32 wide, no dropout / 64",
+        IMAGE,
+        10,
+        64,
+        {"family": "transformer", "width": 32, "heads": 2, "depth": 1, "dropout": 0.0},
+    ),
 )
 LR, DECAY, EPOCHS = 1e-3, 1e-2, 20
 

@@ -1,18 +1,20 @@
-"""What the monitor costs: epochs with it and without, by network and number of lanes.
+"""What the monitor costs: epochs with it and without, by network, engine and number of lanes.
 
-Both arms train the same trials in one process, in turns, for as many epochs as lie between two looks; a figure is the median of the ratios
-of the turns. ``every`` says how many epochs lie between two looks: short epochs are not looked into each time.
+Both arms train the same trials in one process, in turns that are as long as from one look to the next and change places every time;
+a figure is the median of the turns' ratios of processor time, with the 95% interval of that median (order statistics). Every net is
+measured one by one, and if it has batched layers with eight lanes.
 
-Usage: python -m benchmarks monitoring [--repeats 15]
+Usage: python -m benchmarks monitoring [--seconds 8] [--net TEXT]
 Writes benchmarks/results/DATE-monitoring.json and .md.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -20,7 +22,6 @@ from benchmarks.lanes import NETS, Net, data_of, trial_of
 from benchmarks.results import setting, write
 from sweeper.core import monitor
 from sweeper.core.batches import Plan
-from sweeper.core.stack.choose import for_shape
 from sweeper.core.stack.fused import FusedStack
 from sweeper.core.stack.lane import Stack
 from sweeper.core.stack.plain import PlainStack
@@ -28,6 +29,9 @@ from sweeper.trial import Trial
 
 LARGEST = 1.05
 """What the ratio is to stay below."""
+
+WAYS: tuple[tuple[Literal["plain", "stacked"], int], ...] = (("plain", 1), ("stacked", 8))
+"""Engines and lanes."""
 
 
 def switched(trial: Trial, on: bool) -> Trial:
@@ -43,58 +47,74 @@ def seconds_of(stack: Stack, epochs: int) -> float:
     return time.process_time() - started
 
 
-def measure(net: Net, repeats: int) -> dict[str, Any]:
-    """The ratio for the way in which the product trains this net."""
+def interval(values: list[float]) -> tuple[float, float]:
+    """Of the median, to 95%: the binomial's order statistics."""
+    ordered, middle, spread = sorted(values), len(values) / 2, 0.98 * math.sqrt(len(values))
+    return ordered[max(0, math.floor(middle - spread))], ordered[min(len(values) - 1, math.ceil(middle + spread))]
+
+
+def measure(net: Net, engine: Literal["plain", "stacked"], lanes: int, seconds: float) -> dict[str, Any]:
+    """The ratio for one net in one engine, from turns that take so many seconds together, and at least 20."""
     data = data_of(net, torch.device("cpu"))
-    choice = for_shape(trial_of(net, 0), data)
-    trials = [trial_of(net, number, choice.engine) for number in range(choice.lanes)]
-    engine = FusedStack if choice.engine == "stacked" else PlainStack
-    on, off = (engine([switched(trial, way) for trial in trials], data) for way in (True, False))
-    plan = Plan.of(on.lane(0).config, len(data.train))
-    every = next(epoch for epoch in range(2, 10_000) if monitor.due(epoch, plan.steps)) if not monitor.due(2, plan.steps) else 1
-    epochs = max(every, 6 // every * every)
+    trials = [trial_of(net, number, engine) for number in range(lanes)]
+    kind = FusedStack if engine == "stacked" else PlainStack
+    on, off = (kind([switched(trial, way) for trial in trials], data) for way in (True, False))
+    steps = Plan.of(on.lane(0).config, len(data.train)).steps
+    every = 1 if monitor.due(2, steps) else next(epoch for epoch in range(2, 10_000) if monitor.due(epoch, steps))
     for stack in (on, off):
-        seconds_of(stack, every)  # the warm-up; from here on each turn holds as many looks as are due
-    ratios = []
-    for repeat in range(repeats):
-        order = (on, off) if repeat % 2 else (off, on)
-        times = {id(stack): seconds_of(stack, epochs) for stack in order}
+        seconds_of(stack, 2 * every)  # the warm-up; from here on each turn holds one look
+    ratios: list[float] = []
+    spent = 0.0
+    while spent < seconds or len(ratios) < 20:
+        order = (on, off) if len(ratios) % 2 else (off, on)
+        times = {id(stack): seconds_of(stack, every) for stack in order}
+        spent += sum(times.values())
         ratios.append(times[id(on)] / times[id(off)])
-    return {"net": net.name, "engine": choice.engine, "lanes": choice.lanes, "every": every, "ratio": median(ratios)}
+    return {
+        "net": net.name,
+        "engine": engine,
+        "lanes": lanes,
+        "every": every,
+        "turns": len(ratios),
+        "ratio": median(ratios),
+        "interval": interval(ratios),
+    }
 
 
 def page(result: dict[str, Any]) -> str:
     """The table for people."""
     lines = [
-        f"# The monitor's cost: time of training with it against without, {result['date']}",
+        f"# The monitor's cost: processor time of training with it against without, {result['date']}",
         "",
-        f"{result['told']}; one thread; median of {result['repeats']} turns. `python -m benchmarks monitoring`",
+        f"{result['told']}; one thread; median of the turns' ratios (95% interval). `python -m benchmarks monitoring`",
         "",
-        "| net / batch | engine | lanes | looks every n-th epoch | with / without |",
-        "|---|---|---|---|---|",
+        "| net / batch | engine | lanes | looks every n-th epoch | turns | with / without |",
+        "|---|---|---|---|---|---|",
     ]
-    lines += [f"| {row['net']} | {row['engine']} | {row['lanes']} | {row['every']} | {row['ratio']:.3f} |" for row in result["rows"]]
+    for row in result["rows"]:
+        low, high = row["interval"]
+        told = f"{row['ratio']:.3f} ({low:.3f} to {high:.3f})"
+        lines.append(f"| {row['net']} | {row['engine']} | {row['lanes']} | {row['every']} | {row['turns']} | {told} |")
+    dear = [f"{row['net']} {row['engine']}" for row in result["rows"] if row["ratio"] > LARGEST]
+    lines += ["", f"Above {LARGEST}: {', '.join(dear) or 'none'}."]
     return "\n".join(lines) + "\n"
 
 
 def main(arguments: list[str]) -> None:
     """Measure every net and write the table."""
     parser = argparse.ArgumentParser(prog="monitoring", description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--repeats", type=int, default=15, help="turns of each arm (default 15)")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of processor time for each row (default 8)")
+    parser.add_argument("--net", help="only nets whose name has this in it; nothing is written")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
     rows = []
     for net in NETS:
-        rows.append(measure(net, options.repeats))
-        print(rows[-1], flush=True)
-    result = {**setting(), "repeats": options.repeats, "rows": rows}
+        if options.net and options.net not in net.name:
+            continue
+        for engine, lanes in WAYS if net.model["family"] == "mlp" else WAYS[:1]:
+            rows.append(measure(net, engine, lanes, options.seconds))
+            print(rows[-1], flush=True)
+    result = {**setting(), "seconds": options.seconds, "rows": rows}
     print(page(result))
-    write("monitoring", result, page(result))
-    dear = [row["net"] for row in rows if row["ratio"] > LARGEST]
-    print(f"above {LARGEST}: {', '.join(dear) or 'none'}")
-
-
-if __name__ == "__main__":
-    import sys
-
-    main(sys.argv[1:])
+    if not options.net:
+        write("monitoring", result, page(result))

@@ -22,8 +22,8 @@ from sweeper.core.models.parts import ACTIVATIONS
 PROBE_ROWS = 64
 """Activations are looked at on the first so many rows of the validation part."""
 
-EVERY_STEPS = 12
-"""A look takes about as long as half a step; one in so many steps keeps it below 5% of the time (``benchmarks/monitoring.py``)."""
+EVERY_STEPS = 32
+"""A look takes as long as one or two steps; one in so many keeps it below 5% of the time (``benchmarks/monitoring.py``)."""
 
 KINDS = (
     *{type(make()) for make in ACTIVATIONS.values()},

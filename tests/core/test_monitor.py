@@ -43,7 +43,7 @@ def test_looking_changes_nothing(digits: Dataset, make_trial: Any, drive: Any, e
     data = cut(digits, 150, 61)
 
     def course(on: bool) -> Any:
-        trial = make_trial(model={"dropout": 0.2, **model}, training={"engine": engine, "batch_size": 8, "monitor": on})
+        trial = make_trial(model={"dropout": 0.2, **model}, training={"engine": engine, "batch_size": 4, "monitor": on})
         return drive(train([trial], data, device="cpu"))
 
     watched, unwatched = course(True), course(False)
@@ -57,11 +57,11 @@ def test_looking_changes_nothing(digits: Dataset, make_trial: Any, drive: Any, e
 
 
 def test_short_epochs_are_looked_into_less_often() -> None:
-    """The first always; then so that a look comes once in a dozen steps at most."""
+    """The first always; then so that a look comes once in 32 steps at most."""
     assert [epoch for epoch in range(1, 13) if monitor.due(epoch, 100)] == list(range(1, 13))
-    assert [epoch for epoch in range(1, 13) if monitor.due(epoch, 12)] == list(range(1, 13))
-    assert [epoch for epoch in range(1, 13) if monitor.due(epoch, 4)] == [1, 3, 6, 9, 12]
-    assert [epoch for epoch in range(1, 26) if monitor.due(epoch, 1)] == [1, 12, 24]
+    assert [epoch for epoch in range(1, 13) if monitor.due(epoch, 32)] == list(range(1, 13))
+    assert [epoch for epoch in range(1, 13) if monitor.due(epoch, 11)] == [1, 3, 6, 9, 12]
+    assert [epoch for epoch in range(1, 70) if monitor.due(epoch, 1)] == [1, 32, 64]
 
 
 def test_a_refilled_lane_is_looked_into_at_its_own_epochs(digits: Dataset, make_trial: Any, drive: Any) -> None:
@@ -70,7 +70,7 @@ def test_a_refilled_lane_is_looked_into_at_its_own_epochs(digits: Dataset, make_
     from tests.core.driving import of, script
 
     data = cut(digits, 150, 61)
-    training = {"engine": "stacked", "batch_size": 38, "epochs": 4}
+    training = {"engine": "stacked", "batch_size": 12, "epochs": 4}
     first, second, third = (make_trial(n, seed=n, training=training) for n in range(3))
     rounds = script(train([first, second], data, device="cpu"), {0: Refill(third)})
     assert [bool(inside(report.metrics)) for report in of(1, rounds)] == [True, False, True, False]
