@@ -100,7 +100,7 @@ def alone(trial: Trial, data: Resident) -> Choice:
     if config.resources.processes > 1:
         return shared(config, data)
     if config.training.engine == "auto" and data.device.type != "cpu":
-        return for_shape(trial, data, most=1)
+        return for_shape(trial, data, single=True)
     if config.training.engine != "stacked":
         return Choice("plain", 1, "plain: one model")
     reason = _against(_Shape(trial, data))
@@ -128,7 +128,7 @@ def together(trial: Trial, data: Resident) -> Choice:
     return Choice("stacked", MOST_LANES[data.device.type], "stacked: batched layers")
 
 
-def for_shape(trial: Trial, data: Resident, known: MutableMapping[int, int] | None = None, most: int | None = None) -> Choice:
+def for_shape(trial: Trial, data: Resident, known: MutableMapping[int, int] | None = None, *, single: bool = False) -> Choice:
     """How trials of this one's shape are trained in a sweep.
 
     On a CPU a trial's bits must not depend on the clock: layered models (``SequenceForward``), whose bits are the same in any stack, are
@@ -140,12 +140,12 @@ def for_shape(trial: Trial, data: Resident, known: MutableMapping[int, int] | No
         data: on the device.
         known: lanes by size (see ``_Shape.size``), as found out before: on a CPU a layered model of a size that is there is not timed, and
             what is found out is added. None: every shape is timed.
-        most: lanes that may be taken; None: as many as pay.
+        single: nothing is trained beside it, so there is one lane.
 
     Raises:
         InputError: the config does not fit the data.
     """
-    shape = _Shape(trial, data, most)
+    shape = _Shape(trial, data, single=single)
     asked = shape.config.training.engine
     if shape.config.resources.processes > 1:
         return shared(shape.config, data)
@@ -192,14 +192,14 @@ class _Shape:
     Args:
         trial: any of the shape.
         data: on the device.
-        most: lanes that may be taken; None: as many as pay.
+        single: nothing is trained beside it.
     """
 
-    def __init__(self, trial: Trial, data: Resident, most: int | None = None) -> None:
+    def __init__(self, trial: Trial, data: Resident, *, single: bool = False) -> None:
         self.trial = trial
         self.data = data
         self.config = config_from_tree(trial.config)
-        self._most = most
+        self._single = single
 
     @cached_property
     def model(self) -> nn.Module:
@@ -217,7 +217,7 @@ class _Shape:
     @property
     def alone(self) -> str | None:
         """Why there is never a second lane; None: there may be."""
-        if self._most == 1:
+        if self._single:
             return "nothing is trained beside it"
         if self.config.training.engine == "auto" and self.config.search.shapes == "trials":
             return "search.shapes is trials, so no two trials share a shape"
@@ -225,8 +225,8 @@ class _Shape:
 
     @property
     def most(self) -> int:
-        """The largest number of lanes to try."""
-        return 1 if self.alone is not None else min(MOST_LANES[self.data.device.type], self._most or self.room(), self.room())
+        """The largest number of lanes to try, as memory is now."""
+        return 1 if self.alone is not None else min(MOST_LANES[self.data.device.type], self.room())
 
     @property
     def work(self) -> float:
@@ -288,7 +288,8 @@ def _lanes(shape: _Shape) -> tuple[int, float, float]:
     trial, data = shape.trial, shape.data
     found: dict[int, float] = {}
     lanes, idle = 1, 0
-    while lanes <= shape.most and idle < PATIENCE:
+    most = shape.most  # before the stacks that are tried fill the memory
+    while lanes <= most and idle < PATIENCE:
         try:
             seconds = _step_seconds(lambda: FusedStack([trial] * lanes, data), data.device) / lanes  # noqa: B023 - called at once
         except (torch.OutOfMemoryError, MemoryError):

@@ -144,6 +144,6 @@ def test_one_model_may_be_a_recorded_step(digits: Dataset, make_trial: Any, fami
     """Where nothing is trained beside it, and where torch cannot map it: one lane, and the losses of the plain engine."""
     trial = make_trial(model={"family": family, "width": 16}, training={"precision": "fp32"}, optimizer=SGD)
     data = Resident.of(digits, torch.device("cuda"))
-    choice = for_shape(trial, data, most=1)
+    choice = for_shape(trial, data, single=True)
     assert (choice.engine, choice.lanes) == ("stacked", 1), choice.reason
     torch.testing.assert_close(choice.stack([trial], data).record(40), PlainStack([trial], data).record(40), rtol=1e-3, atol=1e-4)
