@@ -1,4 +1,4 @@
-"""Where the trials of a sweep are trained: in this process, by Ray's workers, or here until Ray is worth its start."""
+"""Where the trials of a sweep are trained: on this machine's own processes, by Ray's workers, or here until Ray is worth its start."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from sweeper.errors import StaleWriterError, SweeperError
 from sweeper.ledger.owner import Owner
 from sweeper.ledger.store import Ledger
 from sweeper.ledger.writer import Writer
+from sweeper.runners.local import Helpers, SharedDesk, run
 
 if TYPE_CHECKING:
     from sweeper.data.dataset import Dataset
@@ -32,8 +33,15 @@ if TYPE_CHECKING:
 LOOK_S = 0.2
 """Between two looks at whether a trial has closed."""
 
-WORTH_S = 20.0
-"""So much training must be left for Ray to be called: on two cores it takes both of them for 7 s until its first worker trains."""
+WORTH_S = 10.0
+"""So much time Ray's workers must save to be called: on two cores their start takes both of them for 7 s."""
+
+LONG_S = 120.0
+"""What is left of a sweep so long is Ray's in any case: it replaces a worker that dies, and shows what each does."""
+
+TRIALS_PER_HELPER = 32
+MOST_HELPERS = 7
+"""A helper imports torch for about 3 s of a core: a few trials are not worth that, and dozens of helpers would want gigabytes at once."""
 
 KNOWN_S = 3.0
 """So long this process trains before it judges how much is left."""
@@ -42,44 +50,49 @@ KNOWN_S = 3.0
 class Workers:
     """Trains a sweep's open trials.
 
-    For the block of a ``with``. Under ``auto`` a new sweep begins in this process, since half of Ray's time is start-up that small sweeps
-    need not wait for. It goes to Ray
+    For the block of a ``with``. Under ``auto`` a new sweep begins in this process and a few helpers, since half of Ray's time is start-up
+    that small sweeps need not wait for. It goes to Ray
 
     - at once, when it was begun before (whatever ended it then may have been a trial, and a worker is the better place for that one), when
       trials get GPUs, and when ``RAY_ADDRESS`` names a cluster;
-    - later, when there is room for several workers and what is left would take more than ``WORTH_S`` here.
+    - later, when there is room for several workers, and Ray's would save ``WORTH_S`` of what is left, or ``LONG_S`` are left.
 
     Args:
-        runner: ``auto``, ``ray`` or ``local``.
+        runner: ``auto``, ``ray`` or ``local``, which is this process alone.
         name: the sweep's.
         action: what is to be done with it.
         room: for its workers.
+        trials: how many it has.
     """
 
-    def __init__(self, runner: str, name: str, action: Action, room: Slots) -> None:
+    def __init__(self, runner: str, name: str, action: Action, room: Slots, trials: int) -> None:
         self._name = name
         self._room = room
         elsewhere = action is not Action.CREATE or room.gpus or os.environ.get("RAY_ADDRESS")
         self._begins_here = runner == "local" or (runner == "auto" and not elsewhere)
         self._goes_on_here = runner == "local" or room.workers == 1
+        most = MOST_HELPERS if self._begins_here and not self._goes_on_here else 0
+        self._helpers = Helpers(min((room.workers or 1) - 1, trials // TRIALS_PER_HELPER, most))
         self._cluster: Cluster | None = None
-        self._ray = ExitStack()
+        self._running = ExitStack()
 
     def __enter__(self) -> Self:
-        """Ray begins to start, if it is known already that it will be needed."""
+        """Ray begins to start, if it is known already that it will be needed; else the helpers do."""
+        self._running.enter_context(self._helpers)
         if not self._begins_here:
             self._call_ray()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._ray.close()
+        self._running.close()
 
     @property
     def count(self) -> int | None:
         """How many there will be; None while that is open, or Ray's to say."""
-        if self._begins_here:
-            return 1 if self._goes_on_here else None
-        return self._room.workers
+        if not self._begins_here:
+            return self._room.workers
+        here = 1 + len(self._helpers)
+        return here if self._goes_on_here or here == self._room.workers else None
 
     def stop(self) -> None:
         """Begin to stop Ray, if it runs; leaving the block waits for it."""
@@ -109,14 +122,17 @@ class Workers:
     def _call_ray(self) -> None:
         from sweeper.runners.ray_tune import Cluster
 
-        self._cluster = self._ray.enter_context(Cluster(self._name))
+        self._cluster = self._running.enter_context(Cluster(self._name))
 
     def _train_here(self, home: Home, ledger: Ledger, writer: Writer, data: Dataset) -> bool:
         """Whether nothing is left; else Ray is up."""
-        from sweeper.runners import local
-
-        train = make_train(home.sweep_dir(writer.sweep) / "checkpoints", self._room.device, data)
-        return local.run(_desk_of(home, writer)(), train, until=self._until_ray(ledger, writer.sweep))
+        trainer = partial(make_train, home.sweep_dir(writer.sweep) / "checkpoints", self._room.device)
+        desk = SharedDesk(_desk_of(home, writer)())
+        self._helpers.begin(desk, trainer, data)
+        try:
+            return run(desk, trainer(data), until=self._until_ray(ledger, writer.sweep), helped=self._helpers.at_work)
+        finally:
+            self._helpers.close()
 
     def _until_ray(self, ledger: Ledger, sweep: str) -> Iterator[bool]:
         """Asked about once a second: whether Ray takes over now."""
@@ -124,13 +140,18 @@ class Workers:
         while self._goes_on_here or self._cluster is None:
             yield False
             trained = time.monotonic() - began
-            if not self._goes_on_here and trained >= KNOWN_S and _left(ledger, sweep, before, trained) > WORTH_S:
+            if not self._goes_on_here and trained >= KNOWN_S and self._worth(_left(ledger, sweep, before, trained)):
                 self._call_ray()
         tune = threading.Thread(target=import_module, args=["sweeper.runners.ray_tune.driver"], name="sweeper-tune", daemon=True)
         tune.start()
         while not self._cluster.begun or tune.is_alive():
             yield False
         yield True
+
+    def _worth(self, left: float) -> bool:
+        """Whether Ray should train what would take so many seconds here."""
+        more = math.inf if self._room.workers is None else self._room.workers / (1 + len(self._helpers))
+        return left - left / more > WORTH_S or left > LONG_S
 
     def _train_on_ray(self, home: Home, ledger: Ledger, writer: Writer, data: Dataset) -> None:
         from sweeper.runners import ray_tune

@@ -17,7 +17,7 @@ from sweeper.app.naming import Action
 from sweeper.app.resources import Slots
 from sweeper.app.sweep import Request, sweep
 from sweeper.app.workers import Workers
-from sweeper.runners import local
+from sweeper.runners.local import here
 from sweeper.runners.ray_tune import Cluster
 from sweeper.tracking.check import mirror_violations
 from tests.app.driving import ledger_of, write
@@ -57,7 +57,7 @@ def test_ray_starts_at_once_only_where_it_is_needed(
     """A new sweep on this machine's processors begins without it."""
     if address:
         monkeypatch.setenv("RAY_ADDRESS", address)
-    with Workers(runner, "s", action, room):
+    with Workers(runner, "s", action, room, 8):
         assert entered == (["s"] if ray else [])
 
 
@@ -80,7 +80,7 @@ def test_ray_is_called_when_much_is_left(
     monkeypatch.setattr(workers, "import_module", lambda _: None)
     counts = iter([0, *[closed] * 10])
     ledger: Any = SimpleNamespace(counts=lambda _: SimpleNamespace(closed=next(counts), target=100))
-    with Workers(runner, "s", Action.CREATE, room) as made:
+    with Workers(runner, "s", Action.CREATE, room, 8) as made:
         asked = made._until_ray(ledger, "s")
         assert [next(asked), next(asked)] == [False, False]
         assert entered == (["s"] if called else [])
@@ -95,7 +95,7 @@ def test_ray_takes_over_on_the_way(home: Path, monkeypatch: pytest.MonkeyPatch) 
     """What this process had in hand is trained on by Ray's workers; no attempt counts as lost, and MLflow has every trial once."""
     monkeypatch.setattr(workers, "KNOWN_S", 0.0)
     monkeypatch.setattr(workers, "WORTH_S", 0.0)
-    monkeypatch.setattr(local, "SLICE_S", 0.0)
+    monkeypatch.setattr(here, "SLICE_S", 0.0)
     monkeypatch.setattr(Cluster, "begun", True)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     import_module("sweeper.runners.ray_tune.driver")  # as it is where Ray took its time; else these few trials would be over first

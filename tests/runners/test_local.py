@@ -4,6 +4,7 @@ import pytest
 
 from sweeper.errors import StaleWriterError
 from sweeper.runners import local
+from sweeper.runners.local import here
 from sweeper.trial import Outcome
 from tests.runners.fakes import FakeDesk, FakeTrain, trial
 
@@ -39,7 +40,7 @@ def test_a_sweep_taken_over_by_another_process_is_an_error() -> None:
 
 def test_training_ends_when_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked between slices; what is in hand is closed as at an interrupt, and the caller learns that something is left."""
-    monkeypatch.setattr(local, "SLICE_S", 0.0)
+    monkeypatch.setattr(here, "SLICE_S", 0.0)
     desk, train = FakeDesk([trial(0), trial(1)]), FakeTrain()
     assert not local.run(desk, train, until=iter([False, False, False, True]))
     assert (desk.released, desk.outcomes, train.closed) == ([], {}, 1)

@@ -1,0 +1,158 @@
+"""Processes that train beside this one, at its desk: what they ask is answered by a thread each, one question at a time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Self
+
+from sweeper.data.dataset import Dataset
+from sweeper.errors import SweeperError
+from sweeper.ports import Desk, Train
+from sweeper.trial import Lease, Report, Trial, Verdict
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a helper needs.
+
+    Attributes:
+        worker: its name at the desk.
+        make_train: gives the training for the data; a function that can be pickled.
+        data: prepared.
+    """
+
+    worker: str
+    make_train: Callable[[Dataset], Train]
+    data: Dataset
+
+
+class SharedDesk:
+    """A desk for several threads."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._lock = threading.Lock()
+
+    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | None:
+        """As ``Desk.lease``."""
+        with self._lock:
+            return self._desk.lease(worker, lanes, beside)
+
+    def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
+        """As ``Desk.report``."""
+        with self._lock:
+            return self._desk.report(tokens, reports)
+
+    def fail(self, token: int, trial: int, reason: str) -> None:
+        """As ``Desk.fail``."""
+        with self._lock:
+            self._desk.fail(token, trial, reason)
+
+    def release(self, worker: str) -> None:
+        """As ``Desk.release``."""
+        with self._lock:
+            self._desk.release(worker)
+
+    def open(self) -> bool:
+        """As ``Desk.open``."""
+        with self._lock:
+            return self._desk.open()
+
+
+@dataclass(frozen=True)
+class _Helper:
+    """A process, and this end of the pipe to it."""
+
+    worker: str
+    process: subprocess.Popen[bytes]
+    pipe: Connection
+
+
+class Helpers:
+    """So many helper processes, for the block of a ``with``; leaving it, or ``close``, ends them, and what they held stays open.
+
+    They start at once and import what they need; ``begin`` gives them their job. One that dies is not replaced: its trials are open again,
+    for whoever is left.
+
+    Args:
+        number: of processes.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._helpers: list[_Helper] = []
+        self._threads: list[threading.Thread] = []
+        self._over = False
+
+    def __enter__(self) -> Self:
+        for index in range(1, self._number + 1):
+            self._helpers.append(_start(f"local-{index}"))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        return self._number
+
+    def close(self) -> None:
+        """End them."""
+        self._over = True
+        for helper in self._helpers:
+            helper.process.kill()
+        for helper in self._helpers:
+            helper.process.communicate()  # closes the life line and waits
+        for thread in self._threads:
+            thread.join()
+        for helper in self._helpers:
+            helper.pipe.close()
+        self._helpers.clear()
+
+    def begin(self, desk: SharedDesk, make_train: Callable[[Dataset], Train], data: Dataset) -> None:
+        """Let them train the open trials of this desk."""
+        for helper in self._helpers:
+            job = Job(helper.worker, make_train, data)
+            self._threads.append(threading.Thread(target=self._serve, args=(helper, desk, job), name=f"sweeper-{helper.worker}"))
+            self._threads[-1].start()
+
+    def at_work(self) -> bool:
+        """Whether any of them has a job and lives."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def _serve(self, helper: _Helper, desk: SharedDesk, job: Job) -> None:
+        """Answer one helper until it is gone; what it still held is open again, unless all is over."""
+        with suppress(EOFError, OSError):
+            helper.pipe.send(sys.path)
+            helper.pipe.send(job)
+            while True:
+                method, arguments = helper.pipe.recv()
+                try:
+                    answer = getattr(desk, method)(*arguments)
+                except SweeperError as error:
+                    answer = error
+                helper.pipe.send(answer)
+        if not self._over:
+            with suppress(SweeperError):  # the driver's own next question to the desk meets the same trouble
+                desk.release(helper.worker)
+
+
+def _start(worker: str) -> _Helper:
+    mine, other = Pipe()
+    with other:
+        process = subprocess.Popen(  # noqa: S603 - our own module and a number
+            [sys.executable, "-m", "sweeper.runners.local.process", str(other.fileno())],
+            stdin=subprocess.PIPE,
+            stdout=2,  # standard output is the driver's alone
+            pass_fds=[other.fileno()],
+            # A Ctrl-C in the terminal is the driver's to judge. Not a session of its own: see ``tracking.follow``.
+            process_group=0,
+        )
+    return _Helper(worker, process, mine)
