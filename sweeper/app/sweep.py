@@ -120,8 +120,7 @@ def sweep(request: Request, tell: Callable[[str], None], announce: Callable[[Fin
         room = slots(choice.space.base.resources, choice.space.source, cluster=bool(os.environ.get("RAY_ADDRESS")))
     # What a user brings is checked before anything is started; a built-in set cannot be bad, and is loaded while Ray starts.
     data = None if choice.space.base.data.source in BUILT_IN else _ready(request, choice, tell)
-    trials = choice.space.base.search.trials
-    with Workers(request.runner, choice.name, choice.action, room, trials) as workers, follow.start(choice.name) as follower:
+    with Workers(request.runner, choice.name, choice.action, room) as workers, follow.start(choice.name) as follower:
         data = _ready(request, choice, tell) if data is None else data
         ledger = Ledger.open(home.ledger_url)
         writer = claimed(home, ledger, choice, data)

@@ -33,66 +33,64 @@ if TYPE_CHECKING:
 LOOK_S = 0.2
 """Between two looks at whether a trial has closed."""
 
+KNOWN_S = 3.0
+"""So long it trains before it judges how much is left."""
+
+HELP_S = 5.0
+"""So much time helpers must save: each imports torch for about 3 s of a core."""
+
+MOST_HELPERS = 7
+"""Each takes a third of a gigabyte, and asks this process for its trials."""
+
 WORTH_S = 10.0
-"""So much time Ray's workers must save to be called: on two cores their start takes both of them for 7 s."""
+"""So much time Ray's workers must save: on two cores their start takes both of them for 7 s."""
 
 LONG_S = 120.0
 """What is left of a sweep so long is Ray's in any case: it replaces a worker that dies, and shows what each does."""
-
-TRIALS_PER_HELPER = 32
-MOST_HELPERS = 7
-"""A helper imports torch for about 3 s of a core: a few trials are not worth that, and dozens of helpers would want gigabytes at once."""
-
-KNOWN_S = 3.0
-"""So long this process trains before it judges how much is left."""
 
 
 class Workers:
     """Trains a sweep's open trials.
 
-    For the block of a ``with``. Under ``auto`` a new sweep begins in this process and a few helpers, since half of Ray's time is start-up
-    that small sweeps need not wait for. It goes to Ray
+    For the block of a ``with``. Under ``auto`` a new sweep begins in this process, since half of Ray's time is start-up that small sweeps
+    need not wait for. Where there is room for several workers,
 
-    - at once, when it was begun before (whatever ended it then may have been a trial, and a worker is the better place for that one), when
-      trials get GPUs, and when ``RAY_ADDRESS`` names a cluster;
-    - later, when there is room for several workers, and Ray's would save ``WORTH_S`` of what is left, or ``LONG_S`` are left.
+    - helper processes join it when they would save ``HELP_S`` of what is left;
+    - it goes to Ray when that would save ``WORTH_S``, or ``LONG_S`` are left;
+    - it goes to Ray at once when it was begun before (whatever ended it then may have been a trial, and a worker is the better place for
+      that one), when trials get GPUs, and when ``RAY_ADDRESS`` names a cluster.
 
     Args:
         runner: ``auto``, ``ray`` or ``local``, which is this process alone.
         name: the sweep's.
         action: what is to be done with it.
         room: for its workers.
-        trials: how many it has.
     """
 
-    def __init__(self, runner: str, name: str, action: Action, room: Slots, trials: int) -> None:
+    def __init__(self, runner: str, name: str, action: Action, room: Slots) -> None:
         self._name = name
         self._room = room
         elsewhere = action is not Action.CREATE or room.gpus or os.environ.get("RAY_ADDRESS")
         self._begins_here = runner == "local" or (runner == "auto" and not elsewhere)
         self._goes_on_here = runner == "local" or room.workers == 1
-        most = MOST_HELPERS if self._begins_here and not self._goes_on_here else 0
-        self._helpers = Helpers(min((room.workers or 1) - 1, trials // TRIALS_PER_HELPER, most))
         self._cluster: Cluster | None = None
-        self._running = ExitStack()
+        self._ray = ExitStack()
 
     def __enter__(self) -> Self:
-        """Ray begins to start, if it is known already that it will be needed; else the helpers do."""
-        self._running.enter_context(self._helpers)
+        """Ray begins to start, if it is known already that it will be needed."""
         if not self._begins_here:
             self._call_ray()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._running.close()
+        self._ray.close()
 
     @property
     def count(self) -> int | None:
         """How many there will be; None while that is open, or Ray's to say."""
-        if not self._begins_here:
-            return self._room.workers
-        here = 1 + len(self._helpers)
-        return here if self._goes_on_here or here == self._room.workers else None
+        if self._begins_here:
+            return 1 if self._goes_on_here else None
+        return self._room.workers
 
     def stop(self) -> None:
         """Begin to stop Ray, if it runs; leaving the block waits for it."""
@@ -122,36 +120,35 @@ class Workers:
     def _call_ray(self) -> None:
         from sweeper.runners.ray_tune import Cluster
 
-        self._cluster = self._running.enter_context(Cluster(self._name))
+        self._cluster = self._ray.enter_context(Cluster(self._name))
 
     def _train_here(self, home: Home, ledger: Ledger, writer: Writer, data: Dataset) -> bool:
         """Whether nothing is left; else Ray is up."""
         trainer = partial(make_train, home.sweep_dir(writer.sweep) / "checkpoints", self._room.device)
         desk = SharedDesk(_desk_of(home, writer)())
-        self._helpers.begin(desk, trainer, data)
-        try:
-            return run(desk, trainer(data), until=self._until_ray(ledger, writer.sweep), helped=self._helpers.at_work)
-        finally:
-            self._helpers.close()
+        with Helpers(desk, trainer, data) as helpers:
+            return run(desk, trainer(data), until=self._until_ray(ledger, writer.sweep, helpers), helped=helpers.at_work)
 
-    def _until_ray(self, ledger: Ledger, sweep: str) -> Iterator[bool]:
-        """Asked about once a second: whether Ray takes over now."""
+    def _until_ray(self, ledger: Ledger, sweep: str, helpers: Helpers) -> Iterator[bool]:
+        """Asked about once a second: whether Ray takes over now. Helpers are started on the way."""
         began, before = time.monotonic(), ledger.counts(sweep).closed
         while self._goes_on_here or self._cluster is None:
             yield False
             trained = time.monotonic() - began
-            if not self._goes_on_here and trained >= KNOWN_S and self._worth(_left(ledger, sweep, before, trained)):
+            if self._goes_on_here or trained < KNOWN_S:
+                continue
+            left, here, room = _left(ledger, sweep, before, trained), 1 + len(helpers), self._room.workers or 1
+            most = min(room, 1 + MOST_HELPERS)
+            if left > LONG_S or (here == most and _saved(left, here, room) > WORTH_S):
                 self._call_ray()
+            elif _saved(left, here, most) > HELP_S:
+                helpers.start(most - here)
+                began, before = time.monotonic(), ledger.counts(sweep).closed
         tune = threading.Thread(target=import_module, args=["sweeper.runners.ray_tune.driver"], name="sweeper-tune", daemon=True)
         tune.start()
         while not self._cluster.begun or tune.is_alive():
             yield False
         yield True
-
-    def _worth(self, left: float) -> bool:
-        """Whether Ray should train what would take so many seconds here."""
-        more = math.inf if self._room.workers is None else self._room.workers / (1 + len(self._helpers))
-        return left - left / more > WORTH_S or left > LONG_S
 
     def _train_on_ray(self, home: Home, ledger: Ledger, writer: Writer, data: Dataset) -> None:
         from sweeper.runners import ray_tune
@@ -174,6 +171,11 @@ def _desk_of(home: Home, writer: Writer) -> Callable[[], LedgerDesk]:
     """What makes the desk, in this process or in another; it holds no password."""
     safe_url = make_url(home.ledger_url).set(password=None).render_as_string()
     return partial(open_desk, safe_url, writer.sweep, writer.epoch)
+
+
+def _saved(left: float, here: int, there: int) -> float:
+    """Seconds that so many workers would save of what takes so many seconds here."""
+    return left - left * here / there
 
 
 def _left(ledger: Ledger, sweep: str, before: int, trained: float) -> float:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from tests.runners.processes import descendants, survivors
 pytestmark = pytest.mark.slow
 
 NO_DATA: Any = None
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def quick(data: object) -> FakeTrain:
@@ -43,9 +45,9 @@ def wait_for(condition: Callable[[], object]) -> None:
 def test_a_helper_trains_and_ends() -> None:
     """It takes leases as any worker, tells the desk of every trial, and is gone when nothing is open."""
     desk = FakeDesk([trial(number) for number in range(3)])
-    with Helpers(1) as helpers:
+    with Helpers(SharedDesk(desk), quick, NO_DATA) as helpers:
         assert not helpers.at_work()
-        helpers.begin(SharedDesk(desk), quick, NO_DATA)
+        helpers.start(1)
         wait_for(lambda: not helpers.at_work())
     assert desk.outcomes == dict.fromkeys(range(3), Outcome.COMPLETE)
     assert desk.released == ["local-1"]  # when it had gone, with nothing in hand
@@ -55,8 +57,8 @@ def test_a_helper_trains_and_ends() -> None:
 def test_the_trials_of_a_helper_that_dies_are_trained_here() -> None:
     """Killed amid its trial: that one is open again, and this process, which waited for it, trains it."""
     desk = FakeDesk([trial(0)])
-    with Helpers(1) as helpers:
-        helpers.begin(SharedDesk(desk), endless, NO_DATA)
+    with Helpers(SharedDesk(desk), endless, NO_DATA) as helpers:
+        helpers.start(1)
         wait_for(lambda: desk.held.get("local-1"))
         [pid] = descendants(os.getpid())
         told = iter([False, False, False])
@@ -74,19 +76,33 @@ def test_the_trials_of_a_helper_that_dies_are_trained_here() -> None:
 def test_what_a_helper_holds_stays_open_when_it_is_ended() -> None:
     """As at an interrupt: nothing is suspected of anything."""
     desk = FakeDesk([trial(0)])
-    with Helpers(1) as helpers:
-        helpers.begin(SharedDesk(desk), endless, NO_DATA)
+    with Helpers(SharedDesk(desk), endless, NO_DATA) as helpers:
+        helpers.start(1)
         wait_for(lambda: desk.held.get("local-1"))
     assert (desk.released, desk.outcomes) == ([], {})
     assert not descendants(os.getpid())
 
 
+DRIVER = """
+import time
+from sweeper.runners.local import Helpers, SharedDesk
+from tests.runners.fakes import FakeDesk, trial
+from tests.runners.test_helpers import NO_DATA, endless, wait_for
+
+desk = FakeDesk([trial(0)])
+with Helpers(SharedDesk(desk), endless, NO_DATA) as helpers:
+    helpers.start(1)
+    wait_for(lambda: desk.held)
+    print(flush=True)
+    time.sleep(3600)
+"""
+
+
 def test_helpers_end_with_their_driver() -> None:
-    """However it ends, and whatever they are doing: here they wait for a job."""
-    code = "import time; from sweeper.runners.local import Helpers; Helpers(1).__enter__(); print('up', flush=True); time.sleep(3600)"
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as driver:
+    """However it ends, and whatever they are doing."""
+    with subprocess.Popen([sys.executable, "-c", DRIVER], stdout=subprocess.PIPE, text=True, cwd=ROOT) as driver:
         assert driver.stdout is not None
-        driver.stdout.readline()
+        assert driver.stdout.readline() == "\n"
         helpers = descendants(driver.pid)
         driver.kill()
     assert len(helpers) == 1

@@ -77,34 +77,28 @@ class _Helper:
 
 
 class Helpers:
-    """So many helper processes, for the block of a ``with``; leaving it, or ``close``, ends them, and what they held stays open.
+    """Helper processes, for the block of a ``with``; leaving it ends them, and what they held stays open.
 
-    They start at once and import what they need; ``begin`` gives them their job. One that dies is not replaced: its trials are open again,
-    for whoever is left.
+    One that dies is not replaced: its trials are open again, for whoever is left.
 
     Args:
-        number: of processes.
+        desk: where they get trials.
+        make_train: gives each the training for the data.
+        data: prepared.
     """
 
-    def __init__(self, number: int) -> None:
-        self._number = number
+    def __init__(self, desk: SharedDesk, make_train: Callable[[Dataset], Train], data: Dataset) -> None:
+        self._desk = desk
+        self._make_train = make_train
+        self._data = data
         self._helpers: list[_Helper] = []
         self._threads: list[threading.Thread] = []
         self._over = False
 
     def __enter__(self) -> Self:
-        for index in range(1, self._number + 1):
-            self._helpers.append(_start(f"local-{index}"))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.close()
-
-    def __len__(self) -> int:
-        return self._number
-
-    def close(self) -> None:
-        """End them."""
         self._over = True
         for helper in self._helpers:
             helper.process.kill()
@@ -114,34 +108,38 @@ class Helpers:
             thread.join()
         for helper in self._helpers:
             helper.pipe.close()
-        self._helpers.clear()
 
-    def begin(self, desk: SharedDesk, make_train: Callable[[Dataset], Train], data: Dataset) -> None:
-        """Let them train the open trials of this desk."""
-        for helper in self._helpers:
-            job = Job(helper.worker, make_train, data)
-            self._threads.append(threading.Thread(target=self._serve, args=(helper, desk, job), name=f"sweeper-{helper.worker}"))
+    def __len__(self) -> int:
+        """How many were started."""
+        return len(self._helpers)
+
+    def start(self, number: int) -> None:
+        """Let so many more train; they need some seconds for their imports."""
+        for _ in range(number):
+            helper = _start(f"local-{len(self._helpers) + 1}")
+            self._helpers.append(helper)
+            self._threads.append(threading.Thread(target=self._serve, args=(helper,), name=f"sweeper-{helper.worker}"))
             self._threads[-1].start()
 
     def at_work(self) -> bool:
-        """Whether any of them has a job and lives."""
+        """Whether any of them lives."""
         return any(thread.is_alive() for thread in self._threads)
 
-    def _serve(self, helper: _Helper, desk: SharedDesk, job: Job) -> None:
+    def _serve(self, helper: _Helper) -> None:
         """Answer one helper until it is gone; what it still held is open again, unless all is over."""
         with suppress(EOFError, OSError):
             helper.pipe.send(sys.path)
-            helper.pipe.send(job)
+            helper.pipe.send(Job(helper.worker, self._make_train, self._data))
             while True:
                 method, arguments = helper.pipe.recv()
                 try:
-                    answer = getattr(desk, method)(*arguments)
+                    answer = getattr(self._desk, method)(*arguments)
                 except SweeperError as error:
                     answer = error
                 helper.pipe.send(answer)
         if not self._over:
             with suppress(SweeperError):  # the driver's own next question to the desk meets the same trouble
-                desk.release(helper.worker)
+                self._desk.release(helper.worker)
 
 
 def _start(worker: str) -> _Helper:

@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from importlib import import_module
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
@@ -88,9 +87,8 @@ def _watch() -> None:
 
 
 def main() -> None:
-    """Import what training needs, while the driver prepares the data, and wait for the job."""
+    """Watch the life line, and help."""
     threading.Thread(target=_watch, name="sweeper-life-line", daemon=True).start()
-    import_module("sweeper.core.trainer")
     try:
         help_out(Connection(int(sys.argv[1])))
     except (EOFError, OSError, SweeperError):
