@@ -6,7 +6,7 @@ own, in alternating order. Trials are judged as they arrive, so decisions, and t
 
 - ``stock``: Ray Tune as its documentation writes it (``stock_ray_tune``);
 - ``reuse``: the strongest arrangement that a user of Ray Tune could write (``reuse_ray_tune``);
-- ``sweeper``: ``sweeper sweep SPACE`` as it is, which begins in one process and calls Ray when that is faster;
+- ``sweeper``: ``sweeper sweep SPACE`` as it is, which begins in one process and calls helpers or Ray when they are worth their start;
 - ``sweeper-ray``: the same with ``--runner ray``: Ray from the beginning;
 - ``sweeper-local``: with ``--runner local``: never.
 
@@ -209,7 +209,8 @@ def page(result: dict[str, Any]) -> str:
         f"`python -m benchmarks vs_ray_tune --space {result['space']}`",
         "",
         "*stock*: Ray Tune as documented. *reuse*: the strongest arrangement of it that we could write. *sweeper*: `sweeper sweep`:",
-        "it begins in one process and calls Ray when that is faster. *sweeper-ray*: on Ray from the beginning. *sweeper-local*: never.",
+        "it begins in one process and calls helpers or Ray when they are worth their start. *sweeper-ray*: on Ray from the beginning.",
+        "*sweeper-local*: in one process.",
         "Configs, epochs and halving (grace 2, reduction 3, at most 20 epochs) are the same. Decisions are asynchronous and depend on",
         "timing, so the epochs trained differ. Sweeper's times hold a baseline, the winner's test and export, checkpoints and figures; the",
         "others' do not.",

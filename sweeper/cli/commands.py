@@ -22,7 +22,7 @@ cli = typer.Typer(
 )
 
 
-RUNNERS = "ray: worker processes; local: in this process, for a debugger; auto: begins in this process, calls Ray when that is faster"
+RUNNERS = "ray: worker processes; local: in this process, for a debugger; auto: in this process, with helpers or Ray when they pay"
 
 
 class Runner(StrEnum):
