@@ -1,6 +1,6 @@
 """How fast the core trains one model: against a good hand-written PyTorch loop of the same model, and against Lightning's Trainer.
 
-Digits, AdamW, warm-up and cosine, clipping at 1.0, dropout 0.1 but in the transformer, an evaluation per epoch, on one thread, by
+Digits, AdamW, warm-up and cosine, clipping at 1.0, dropout 0.1, an evaluation per epoch, on one thread, by
 
 - *hand*: a loop as one writes it who knows PyTorch: data in memory, an epoch sliced from one permutation, fused AdamW over one group,
   foreach clipping, no wait for a number within the epoch; it tells training loss and accuracy, gradient norm, validation loss and
@@ -9,8 +9,9 @@ Digits, AdamW, warm-up and cosine, clipping at 1.0, dropout 0.1 but in the trans
 - *Lightning*: a LightningModule as its documentation writes it, with a DataLoader, without logger, progress bar and checkpoints; only
   its epochs are timed, not the set-up of ``fit``.
 
-Every arm trains the same module (torch's ``Dropout`` in place of the core's in the others). They take turns of some epochs in one
-process, in another order each time. Lightning is no dependency of sweeper: ``pip install lightning`` first, or it is left out.
+Every arm trains the same module (with torch's ``Dropout`` in place of the core's in the others, but on attention weights). They take
+turns of some epochs in one process, in another order each time. Lightning is no dependency of sweeper: ``pip install lightning`` first,
+or it is left out.
 
 Usage: python -m benchmarks core_speed [--repeats 15] [--epochs 5] [--net TEXT]
 Writes benchmarks/results/DATE-core_speed.json and .md.
@@ -32,14 +33,12 @@ import torch
 from torch import nn
 
 from benchmarks.digits import digits
-from benchmarks.lanes import Net, mlp
+from benchmarks.lanes import Net, mlp, module_of
 from benchmarks.results import setting, write
 from benchmarks.reuse_training import multiplier
 from sweeper.config.files import config_from_tree, tree_of
-from sweeper.core import models
 from sweeper.core.batches import Resident, Rows
 from sweeper.core.course import Course
-from sweeper.core.dropout import Dropout
 from sweeper.core.stack.plain import PlainStack
 from sweeper.trial import Trial
 
@@ -55,11 +54,11 @@ NETS = (
     Net("small CNN, 8 channels / 32", IMAGE, 10, 32, {"family": "cnn", "channels": 8, "dropout": 0.1}),
     Net("GRU, 32 wide / 64", IMAGE, 10, 64, {"family": "rnn", "width": 32, "hidden": 32, "dropout": 0.1}),
     Net(
-        "transformer, 32 wide, no dropout / 64",
+        "transformer, 32 wide / 64",
         IMAGE,
         10,
         64,
-        {"family": "transformer", "width": 32, "heads": 2, "depth": 1, "dropout": 0.0},
+        {"family": "transformer", "width": 32, "heads": 2, "depth": 1, "dropout": 0.1},
     ),
 )
 LR, DECAY, EPOCHS = 1e-3, 1e-2, 20
@@ -82,16 +81,6 @@ def tensors(net: Net) -> dict[str, torch.Tensor]:
         name: torch.tensor(array).reshape(-1, *net.shape) if name.startswith("x") else torch.tensor(array)
         for name, array in digits().items()
     }
-
-
-def module_of(net: Net) -> nn.Module:
-    """The net with torch's own dropout."""
-    model = models.build(config_from_tree(tree_for(net)).model, net.shape, net.classes)
-    for module in list(model.modules()):
-        for name, child in module.named_children():
-            if isinstance(child, Dropout) and child.p:
-                setattr(module, name, nn.Dropout(child.p))
-    return model
 
 
 def hand(net: Net) -> Turn:

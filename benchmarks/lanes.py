@@ -102,13 +102,19 @@ def trial_of(net: Net, number: int, engine: str = "auto", precision: str = "fp32
     return Trial(number, number, {}, tree_of(config_from_tree(tree)), net.name)
 
 
-def stock(net: Net, data: Resident, precision: str) -> Callable[[], None]:
-    """An epoch of the loop that anybody would write: no DataLoader, but torch's default optimizer and an ``item`` per epoch only."""
-    model = models.build(config_from_tree(trial_of(net, 0).config).model, net.shape, net.classes).to(data.device)
+def module_of(net: Net) -> nn.Module:
+    """The net with torch's own dropout."""
+    model = models.build(config_from_tree(trial_of(net, 0).config).model, net.shape, net.classes)
     for module in list(model.modules()):
         for name, child in module.named_children():
             if isinstance(child, Dropout) and not isinstance(module, Attention):  # which asks its own whether it is active
                 setattr(module, name, nn.Dropout(child.p))
+    return model
+
+
+def stock(net: Net, data: Resident, precision: str) -> Callable[[], None]:
+    """An epoch of the loop that anybody would write: no DataLoader, but torch's default optimizer and an ``item`` per epoch only."""
+    model = module_of(net).to(data.device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=10**6)
     loss_of = nn.CrossEntropyLoss()
