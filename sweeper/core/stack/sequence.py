@@ -92,32 +92,40 @@ def _linear(name: str, module: nn.Linear, dtype: torch.dtype) -> Step:
     return step
 
 
-class _Standardise(torch.autograd.Function):
-    """``(x - mean) / sqrt(var + eps)`` over the real rows of each lane; padded rows come out as zeros and carry no gradient."""
+class _BatchNorm(torch.autograd.Function):
+    """``(x - mean) / sqrt(var + eps) * weight + bias`` over the real rows of each lane; padded rows carry no gradient.
+
+    One function with its own backward pass: the two sums that the weights' gradients are serve that of ``x`` too.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, eps: float, rows: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def forward(
+        ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, eps: float, rows: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         mean = x[:, :rows].mean(1, keepdim=True)
         out = x - mean
         # Not var_mean, whose careful one-pass sum over rows takes longer than all the rest.
         var = out[:, :rows].square().mean(1, keepdim=True)
         spread = torch.rsqrt(var + eps)
         out.mul_(spread)
-        out[:, rows:] = 0.0
-        ctx.save_for_backward(out, spread)
+        if rows < x.shape[1]:
+            out[:, rows:] = 0.0
+        weight = weight.unsqueeze(1)
+        ctx.save_for_backward(out, spread, weight)
         ctx.rows = rows
         ctx.mark_non_differentiable(mean, var)
-        return out, mean, var
+        return torch.addcmul(bias.unsqueeze(1), out, weight), mean, var
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor, *_: Any) -> tuple[torch.Tensor, None, None]:
-        out, spread = ctx.saved_tensors
+    def backward(ctx: Any, gradient: torch.Tensor, *_: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, None, None]:
+        out, spread, weight = ctx.saved_tensors
         rows = ctx.rows
-        mean = gradient[:, :rows].mean(1, keepdim=True)
-        along = (gradient[:, :rows] * out[:, :rows]).mean(1, keepdim=True)
-        for_x = torch.addcmul(gradient - mean, out, along, value=-1.0).mul_(spread)
-        for_x[:, rows:] = 0.0
-        return for_x, None, None
+        for_bias = gradient[:, :rows].sum(1, keepdim=True)
+        for_weight = (gradient[:, :rows] * out[:, :rows]).sum(1, keepdim=True)
+        for_x = torch.addcmul(gradient - for_bias / rows, out, for_weight / rows, value=-1.0).mul_(spread * weight)
+        if rows < out.shape[1]:
+            for_x[:, rows:] = 0.0
+        return for_x, for_weight.squeeze(1), for_bias.squeeze(1), None, None
 
 
 def _batch_norm(name: str, module: nn.BatchNorm1d, _dtype: torch.dtype) -> Step:
@@ -125,14 +133,15 @@ def _batch_norm(name: str, module: nn.BatchNorm1d, _dtype: torch.dtype) -> Step:
 
     def step(x: torch.Tensor, this: Pass) -> torch.Tensor:
         mean, var = (this.buffers[f"{name}.running_{part}"].unsqueeze(1) for part in ("mean", "var"))
-        if this.training:
-            out, found, spread = _Standardise.apply(x.float(), module.eps, this.rows)  # type: ignore[no-untyped-call]
-            mean.lerp_(found, momentum)
-            var.lerp_(spread * (this.rows / (this.rows - 1)), momentum)
-            this.buffers[f"{name}.num_batches_tracked"].add_(1)
-        else:
-            out = (x.float() - mean) * torch.rsqrt(var + module.eps)
-        return torch.addcmul(this.leaves[f"{name}.bias"].unsqueeze(1), out, this.leaves[f"{name}.weight"].unsqueeze(1))
+        weight, bias = this.leaves[f"{name}.weight"], this.leaves[f"{name}.bias"]
+        if not this.training:
+            return torch.addcmul(bias.unsqueeze(1), (x.float() - mean) * torch.rsqrt(var + module.eps), weight.unsqueeze(1))
+        out: torch.Tensor
+        out, found, spread = _BatchNorm.apply(x.float(), weight, bias, module.eps, this.rows)  # type: ignore[no-untyped-call]
+        mean.lerp_(found, momentum)
+        var.lerp_(spread * (this.rows / (this.rows - 1)), momentum)
+        this.buffers[f"{name}.num_batches_tracked"].add_(1)
+        return out
 
     return step
 
