@@ -84,6 +84,6 @@ def test_lanes_are_timed_on_the_threads_they_will_have(small: Dataset, make_tria
         seen.append(torch.get_num_threads())
         return 1.0
 
-    monkeypatch.setattr(choose, "_step_seconds", look)
+    monkeypatch.setattr(choose, "_epoch_seconds", look)  # its epochs are short
     Trainer(small, device="cpu").lanes(make_trial(resources={"cpus_per_worker": 2}))
     assert set(seen) == {2}

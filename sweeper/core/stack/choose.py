@@ -48,6 +48,12 @@ WARM_UP, TIMED, MOST_TIMED = 1, 3, 8
 ENOUGH_SECONDS = 0.005
 """Of timed steps."""
 
+SHORT = 8
+"""Steps of an epoch up to which on a CPU whole epochs are timed: gathering and evaluation weigh as much as a few steps, and gain more
+from lanes."""
+
+TIMED_EPOCHS = 2
+
 STREAMED = "the inputs are streamed, and each lane would read them in its own order"
 """Why there is no stack then."""
 
@@ -284,14 +290,16 @@ def _probe(trial: Trial, data: Resident, lanes: int) -> str | None:
 
 
 def _lanes(shape: _Shape) -> tuple[int, float, float]:
-    """The number of lanes from which on more gain little, seconds per step and trial there, and with one lane."""
+    """The number of lanes from which on more gain little, seconds per step (or short epoch) and trial there, and with one lane."""
     trial, data = shape.trial, shape.data
     found: dict[int, float] = {}
+    short = data.device.type == "cpu" and Plan.of(shape.config, len(data.train)).steps <= SHORT
+    timed = _epoch_seconds if short else _step_seconds
     lanes, idle = 1, 0
     most = shape.most  # before the stacks that are tried fill the memory
     while lanes <= most and idle < PATIENCE:
         try:
-            seconds = _step_seconds(lambda: FusedStack([trial] * lanes, data), data.device) / lanes  # noqa: B023 - called at once
+            seconds = timed(lambda: FusedStack([trial] * lanes, data), data.device) / lanes  # noqa: B023 - called at once
         except (torch.OutOfMemoryError, MemoryError):
             if not found:
                 raise
@@ -317,6 +325,17 @@ def _step_seconds(make: Callable[[], Stack], device: torch.device) -> float:
         _wait(device)
         times.append(time.perf_counter() - started)
     return min(times)
+
+
+def _epoch_seconds(make: Callable[[], Stack], _device: torch.device) -> float:
+    """The time of an undisturbed epoch of the whole stack, with its evaluation, which brings all numbers to the host."""
+    stack = make()
+    times: list[float] = []
+    for _ in range(WARM_UP + TIMED_EPOCHS):
+        started = time.perf_counter()
+        stack.run_epoch()
+        times.append(time.perf_counter() - started)
+    return min(times[WARM_UP:])
 
 
 def _repeated(make: Callable[[], Stack]) -> Iterator[object]:

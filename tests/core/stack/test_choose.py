@@ -39,11 +39,14 @@ def data(small: Dataset) -> Resident:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Sets what a step takes in a stack of so many lanes, in seconds; a stack of ``full`` lanes does not fit into memory."""
+    """Sets what a step takes in a stack of so many lanes, in seconds, and an epoch, if that is not the same.
+
+    A stack of ``full`` lanes does not fit into memory.
+    """
     now = SimpleNamespace(seconds=0.0)
     monkeypatch.setattr(choose, "time", SimpleNamespace(perf_counter=lambda: now.seconds))
 
-    def use(seconds: dict[int, float], full: int = 1000) -> None:
+    def use(seconds: dict[int, float], full: int = 1000, epochs: dict[int, float] | None = None) -> None:
         class Stack:
             def __init__(self, trials: list[object], _data: object) -> None:
                 self.lanes = len(trials)
@@ -54,6 +57,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 for _ in range(2):  # epochs may be shorter than what is timed
                     now.seconds += seconds[self.lanes]
                     yield
+
+            def run_epoch(self) -> None:
+                now.seconds += (epochs or seconds)[self.lanes]
 
         monkeypatch.setattr(choose, "FusedStack", Stack)
 
@@ -113,6 +119,13 @@ def test_as_many_lanes_as_pay(data: Resident, make_trial: Any, clock: Any, secon
     found = choose.for_shape(make_trial(), data)
     assert (found.engine, found.lanes) == ("stacked", lanes)
     assert found.reason.endswith(f"{lanes} lanes, {gain:.1f} times the speed of one (measured on cpu)")
+
+
+@pytest.mark.parametrize(("batch_size", "lanes"), [(64, 4), (8, 1)])
+def test_short_epochs_are_timed_as_a_whole(data: Resident, make_trial: Any, clock: Any, batch_size: int, lanes: int) -> None:
+    """Two steps, of which an epoch has more than its steps; of thirteen, steps are timed."""
+    clock({1: 1.0, 2: 2.0, 4: 4.0}, epochs={1: 3.0, 2: 3.0, 4: 4.0, 8: 8.0, 16: 16.0})
+    assert choose.for_shape(make_trial(training={"batch_size": batch_size}), data).lanes == lanes
 
 
 def test_a_size_is_timed_once(data: Resident, make_trial: Any, clock: Any) -> None:
