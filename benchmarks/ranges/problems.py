@@ -1,0 +1,131 @@
+"""The problems on which the range test is judged: fixed before any rule was tuned, in a part for tuning and a part that never is.
+
+A problem is a config of ours, or a noisy quadratic, with one optimizer. What is held out differs in data, architecture or batch size from
+all that is tuned on, not in the seed alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.ranges.quadratic import Quadratic
+
+OPTIMIZERS: Mapping[str, Mapping[str, Any]] = {
+    "sgd": {"name": "sgd", "momentum": 0.0},
+    "momentum": {"name": "sgd", "momentum": 0.9},
+    "adam": {"name": "adam"},
+    "adamw": {"name": "adamw"},
+    "lion": {"name": "lion"},
+}
+"""By the name in the tables; what is not said is the schema's default."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is trained.
+
+    Attributes:
+        name: ``task/optimizer``.
+        held_out: never looked at while a rule is chosen.
+        optimizer: the config's section, without a learning rate.
+        task: the rest of the config, or a quadratic.
+    """
+
+    name: str
+    held_out: bool
+    optimizer: Mapping[str, Any]
+    task: Mapping[str, Any] | Quadratic
+
+
+def network(model: Mapping[str, Any], batch: int, *, source: str = "digits", clip: float | None = None, **data: Any) -> dict[str, Any]:
+    """A config without an optimizer: training at a constant learning rate, unclipped unless ``clip`` says otherwise."""
+    return {
+        "name": "range",
+        "task": "regression" if source == "diabetes" else "classification",
+        "data": {"source": source, **data},
+        "model": model,
+        "schedule": {"name": "constant"},
+        "training": {"batch_size": batch, "clip_norm": clip, "precision": "fp32", "monitor": False},
+    }
+
+
+SERIES = {"rows": 600, "length": 24, "features": 2, "noise": 1.0}
+TEXT = {"params": {"rows": 1200}, "tokens": {"level": "word", "vocabulary": 1000, "length": 24}}
+
+TUNED: Sequence[tuple[str, Mapping[str, Any] | Quadratic, Sequence[str]]] = (
+    ("softmax digits", network({"family": "mlp", "depth": 0}, 64), ("sgd", "momentum", "adam", "lion")),
+    ("mlp 2x128", network({"family": "mlp", "width": 128, "depth": 2}, 64), ("sgd", "momentum", "adamw", "lion")),
+    (
+        "mlp 4x64 batch gelu",
+        network({"family": "mlp", "width": 64, "depth": 4, "norm": "batch", "activation": "gelu"}, 32, clip=1.0),
+        ("momentum", "adamw"),
+    ),
+    (
+        "mlp 6x32 layer silu",
+        network({"family": "mlp", "width": 32, "depth": 6, "norm": "layer", "activation": "silu"}, 32),
+        ("adam", "lion"),
+    ),
+    (
+        "mlp 1x32 tanh cancer",
+        network({"family": "mlp", "width": 32, "depth": 1, "activation": "tanh"}, 32, source="breast_cancer"),
+        ("sgd", "adamw"),
+    ),
+    (
+        "cnn 8 batch",
+        network({"family": "cnn", "channels": 8, "depth": 2, "hidden": 32}, 32),
+        ("momentum", "adamw", "lion"),
+    ),
+    (
+        "transformer digits",
+        network({"family": "transformer", "width": 32, "depth": 2, "patch": 4, "heads": 2}, 32, clip=1.0),
+        ("momentum", "adamw"),
+    ),
+    ("gru digits", network({"family": "rnn", "width": 32, "hidden": 32}, 32, clip=1.0), ("momentum", "adamw")),
+    ("diabetes 2x32", network({"family": "mlp", "width": 32, "depth": 2}, 32, source="diabetes"), ("momentum", "adamw")),
+    ("quadratic 100", Quadratic(dimensions=50, condition=100.0, noise=0.1, batch=16), ("sgd", "momentum", "adam", "lion")),
+)
+
+HELD_OUT: Sequence[tuple[str, Mapping[str, Any] | Quadratic, Sequence[str]]] = (
+    ("softmax wine", network({"family": "mlp", "depth": 0}, 16, source="wine"), ("momentum", "adamw")),
+    (
+        "mlp 3x64 layer cancer",
+        network({"family": "mlp", "width": 64, "depth": 3, "norm": "layer", "dropout": 0.2}, 64, source="breast_cancer", clip=1.0),
+        ("sgd", "adam", "lion"),
+    ),
+    (
+        "mlp 2x256 sigmoid",
+        network({"family": "mlp", "width": 256, "depth": 2, "activation": "sigmoid"}, 128),
+        ("momentum", "adamw"),
+    ),
+    ("mlp 5x48 tanh", network({"family": "mlp", "width": 48, "depth": 5, "activation": "tanh"}, 16), ("momentum", "adam")),
+    (
+        "cnn 8 residual",
+        network({"family": "cnn", "channels": 8, "depth": 2, "residual": True, "norm": "none", "hidden": 32}, 64),
+        ("sgd", "adamw"),
+    ),
+    (
+        "lstm series",
+        network(
+            {"family": "rnn", "cell": "lstm", "width": 16, "pooling": "mean", "hidden": 16}, 32, source="synthetic_series", params=SERIES
+        ),
+        ("adamw", "lion"),
+    ),
+    (
+        "transformer text",
+        network({"family": "transformer", "width": 32, "depth": 1, "heads": 2}, 32, source="synthetic_text", **TEXT),
+        ("adam", "adamw"),
+    ),
+    ("diabetes linear", network({"family": "mlp", "depth": 0}, 64, source="diabetes"), ("sgd", "adamw")),
+    ("diabetes 1x64 layer", network({"family": "mlp", "width": 64, "depth": 1, "norm": "layer"}, 16, source="diabetes"), ("lion",)),
+    ("quadratic 1000", Quadratic(dimensions=20, condition=1000.0, noise=0.3, batch=4), ("momentum", "adamw", "lion")),
+)
+
+
+def problems() -> Iterator[Problem]:
+    """All of them, those for tuning first."""
+    for held_out, tasks in ((False, TUNED), (True, HELD_OUT)):
+        for name, task, optimizers in tasks:
+            for optimizer in optimizers:
+                yield Problem(f"{name}/{optimizer}", held_out, OPTIMIZERS[optimizer], task)
