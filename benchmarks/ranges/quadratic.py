@@ -16,7 +16,7 @@ from sweeper.core.flat import Flat
 
 @dataclass(frozen=True)
 class Quadratic:
-    """The loss of a batch is the mean over its rows r of ``sum_i c_i (x_i - noise * r_i)^2 / 2``, from x = 1, with r standard normal.
+    """The loss of a batch is the mean over its rows r of ``sum_i c_i (x_i - noise * r_i)^2 / 2``; r and the first x are standard normal.
 
     Attributes:
         dimensions: of x.
@@ -37,14 +37,15 @@ class Quadratic:
 
         Args:
             optimizer: the config's section.
-            seeds: of the rows; the same seed meets the same rows at every learning rate.
+            seeds: of the start and the rows; the same seed meets the same ones at every learning rate.
             rate: the learning rate of each step.
             steps: how many to take.
         """
         curvature = torch.from_numpy(np.geomspace(1.0, 1.0 / self.condition, self.dimensions)).float()
-        shape = (steps, self.batch, self.dimensions)
-        rows = torch.stack([torch.from_numpy(np.random.default_rng(seed).normal(0.0, self.noise, shape)).float() for seed in seeds], 1)
-        model = torch.nn.ParameterList([torch.ones(len(seeds), self.dimensions)])
+        shape = (1 + steps * self.batch, self.dimensions)
+        drawn = torch.stack([torch.from_numpy(np.random.default_rng(seed).normal(size=shape)).float() for seed in seeds])
+        rows = self.noise * drawn[:, 1:].unflatten(1, (steps, self.batch))
+        model = torch.nn.ParameterList([drawn[:, 0]])
         flat = Flat(model)
         stepper = optim.build(config_from_tree({"name": "range", "optimizer": dict(optimizer)}).optimizer, flat)
         (x,) = model
@@ -52,7 +53,7 @@ class Quadratic:
         for step in range(steps):
             for group in stepper.param_groups:
                 group["lr"] = rate(step)
-            losses = (curvature * (x.unsqueeze(1) - rows[step]) ** 2).sum(2).mean(1) / 2
+            losses = (curvature * (x.unsqueeze(1) - rows[:, step]) ** 2).sum(2).mean(1) / 2
             flat.gradient.zero_()
             losses.sum().backward()
             stepper.step()
