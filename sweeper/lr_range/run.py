@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from sweeper.config.files import tree_of
-from sweeper.config.schema import Config
+from sweeper.config.schema import Config, Sgd
 from sweeper.core.loop import record_losses
 from sweeper.data.dataset import Dataset
 from sweeper.data.prepare import prepare
@@ -67,6 +67,8 @@ class LrRangeResult:
             "suggestion": verdict.suggestion,
             "max_lr": verdict.max_lr,
             "bracket": verdict.bracket and list(verdict.bracket),
+            "confidence": verdict.confidence,
+            "band": verdict.band and list(verdict.band),
             "z": verdict.z,
             "horizon": self.horizon,
             "cost_steps": self.cost_steps,
@@ -93,13 +95,15 @@ class LrRangeResult:
         """
         try:
             tree = json.loads(text)
-            bracket = tree["bracket"]
+            bracket, band = tree["bracket"], tree["band"]
             judgement = Judgement(
                 status=Status(tree["status"]),
                 sentence=tree["sentence"],
                 suggestion=tree["suggestion"],
                 max_lr=tree["max_lr"],
                 bracket=None if bracket is None else (bracket[0], bracket[1]),
+                confidence=tree["confidence"],
+                band=None if band is None else (band[0], band[1]),
                 smoothed=tuple(tree["smoothed"]),
                 z=tree["z"],
             )
@@ -154,7 +158,7 @@ def lr_range_test(
         optimizer=config.optimizer.name,
         lrs=lrs,
         losses=losses,
-        judgement=judge(lrs, losses),
+        judgement=judge(lrs, losses, plain=isinstance(config.optimizer, Sgd) and config.optimizer.momentum == 0),
         horizon=steps,
         cost_steps=int(np.sum(np.isfinite(losses))),
         seconds=seconds,

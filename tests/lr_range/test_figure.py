@@ -60,8 +60,8 @@ def test_the_chart_shows_the_valley_and_the_suggestion() -> None:
     assert bottom[9:81].count("█") >= 60
     assert 0 < top[9:81].count("█") < 40
     assert lines[10].split() == ["1e-7", "1e-6", "1e-5", "1e-4", "1e-3", "1e-2", "1e-1", "1e0", "1e1"]
-    assert "▲ suggestion 0.003" in mark
-    assert lines[10].index("1e-3") <= mark.index("▲") < lines[10].index("1e-2")
+    assert "▲ suggestion 0.0082" in mark
+    assert lines[10].index("1e-3") < mark.index("▲") <= lines[10].index("1e-2")
 
 
 def test_the_chart_has_no_mark_without_an_answer() -> None:
