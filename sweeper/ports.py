@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import Protocol
 
-from sweeper.trial import Command, Lease, Report, Trial, Verdict
+from sweeper.trial import Command, Lease, RangeFinding, RangeTest, Report, Trial, Verdict
 
 
 class Desk(Protocol):
     """Where workers get trials and bring results; every call is in the ledger when it returns."""
 
-    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | None:
+    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | RangeTest | None:
         """Open trials of one shape for this worker; None when there is nothing for it to do (now).
+
+        A range test is to be made first, and told to ``tested``; then the worker asks again.
 
         Args:
             worker: its name.
@@ -20,6 +22,9 @@ class Desk(Protocol):
             beside: None: a fresh lease; what the worker still seemed to hold was lost on the way to it and is released.
                 A trial that the worker trains or has just ended: further ones of its shape, beside what the worker holds.
         """
+
+    def tested(self, test: RangeTest, finding: RangeFinding) -> None:
+        """A range test was made; of several findings of one test the first counts."""
 
     def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
         """Record reports (any number per trial, in order of epoch), with one token and one verdict per report.
@@ -46,6 +51,9 @@ class Train(Protocol):
 
         Raises what training the trial would raise.
         """
+
+    def range_test(self, test: RangeTest) -> RangeFinding:
+        """Make a learning-rate range test. Raises what training the config would raise."""
 
     def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
         """The generator; a lane that was stopped reports no more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -165,3 +165,51 @@ class Lease:
     trials: tuple[Trial, ...]
     tokens: tuple[int, ...]
     ask_at: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class RangeTest:
+    """A learning-rate range test that is wanted before trials of a shape can be drawn: an order to a worker.
+
+    Attributes:
+        digest: of all that its result depends on in the config, but for the data; equal tests need to be made only once.
+        config: what to test: the default config with the shape's values.
+        low: the ladder's first learning rate.
+        high: its last one.
+        steps: optimizer steps on it.
+        seeds: models that go up it side by side.
+    """
+
+    digest: str
+    config: Tree
+    low: float
+    high: float
+    steps: int
+    seeds: int
+
+
+TEST_FAILED = "failed"
+"""The status of a range test that raised."""
+
+
+@dataclass(frozen=True, slots=True)
+class RangeFinding:
+    """What a range test found, free of arrays.
+
+    Attributes:
+        status: of the judgement (``ok``, ``no_usable_region``, ...), or ``TEST_FAILED`` when the model's code raised.
+        sentence: the same for people.
+        suggestion: a learning rate to train with; None where there is nothing to read, as is ``bracket``.
+        bracket: low and high to search between.
+        cost_steps: optimizer steps over all seeds.
+        seconds: wall time.
+        result: all of it, as in ``result.json``; empty when the test failed.
+    """
+
+    status: str
+    sentence: str
+    suggestion: float | None = None
+    bracket: tuple[float, float] | None = None
+    cost_steps: int = 0
+    seconds: float = 0.0
+    result: Tree = field(default_factory=dict)

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
+from sweeper.config.files import tree_of
+from sweeper.config.resolve import digest
 from sweeper.config.space import Space
 from sweeper.errors import StaleWriterError
 from sweeper.ledger.records import Entry, Live, SweepState
 from sweeper.ledger.store import Ledger
 from sweeper.ledger.writer import Writer
+from sweeper.search.brackets import Unmeasured
 from sweeper.search.pool import Pool
 from sweeper.search.study import Study
-from sweeper.trial import Continue, Lease, Outcome, Report, Stop, Trial, Verdict, first_stops
+from sweeper.trial import TEST_FAILED, Continue, Lease, Outcome, RangeFinding, RangeTest, Report, Stop, Trial, Verdict, first_stops
 
 MAX_LOST_ATTEMPTS = 3
 """A trial that takes its worker down this often is failed: it would do so for ever."""
@@ -36,6 +40,7 @@ class LedgerDesk:
         unfinished: open trials, by number.
         live: those attempts of them that a worker still makes: the desk was built again, the worker went on.
         lost: how many attempts of them were lost with a worker, by number.
+        setting: what a range test depends on beside its config: a digest of data, device and version.
     """
 
     def __init__(
@@ -46,10 +51,12 @@ class LedgerDesk:
         unfinished: Sequence[Trial] = (),
         live: Mapping[int, Live] = MappingProxyType({}),
         lost: Mapping[int, int] = MappingProxyType({}),
+        setting: str = "",
     ) -> None:
         self._ledger = ledger
         self._writer = writer
         self._study = study
+        self._setting = setting
         self._pool = Pool(study)
         self._tokens = {number: attempt.token for number, attempt in live.items()}
         for trial in unfinished:
@@ -60,18 +67,29 @@ class LedgerDesk:
             if trial.number in live:
                 self._pool.hand(live[trial.number].worker, [trial])
 
-    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | None:
-        """What the pool chooses, recorded as started together with whatever was numbered for it; None also when the sweep is over."""
+    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | RangeTest | None:
+        """What the pool chooses, recorded as started together with whatever was numbered for it; None also when the sweep is over.
+
+        A range test is wanted first where the ledger has no equal one, of this sweep or of another.
+        """
         if beside is None:
             # A worker that asks for a fresh lease has nothing in hand: what it still seems to hold was lost on the way to it.
             self.release(worker)
-        trials = self._pool.choose(worker, lanes, beside) if self._going() else []
+        try:
+            trials = self._pool.choose(worker, lanes, beside) if self._going() else []
+        except Unmeasured as wanted:
+            return self.lease(worker, lanes, beside) if self._remembered(wanted.test) else wanted.test
         if not trials:
             return None
         tokens = self._writer.start([trial.number for trial in trials], worker, new=self._pool.new)
         self._pool.hand(worker, trials)
         self._tokens.update({trial.number: token for trial, token in zip(trials, tokens, strict=True)})
         return Lease(tuple(trials), tuple(tokens), self._study.ask_at)
+
+    def tested(self, test: RangeTest, finding: RangeFinding) -> None:
+        """Record a range test, and let the study go on with its finding."""
+        self._writer.put_range_test(test.digest, self._signature(test), finding)
+        self._study.brackets.take(test.digest, finding)
 
     def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
         """Judge and record; in a cancelled sweep every trial stops at the last of its reports."""
@@ -132,17 +150,31 @@ class LedgerDesk:
         self._pool.close(number)
         del self._tokens[number]
 
+    def _remembered(self, test: RangeTest) -> bool:
+        """Whether an equal test was made before; a failed one is made again, since its code may have been mended."""
+        equal = self._ledger.equal_range_test(self._signature(test))
+        if equal is None or equal.finding.status == TEST_FAILED:
+            return False
+        finding = replace(equal.finding, cost_steps=0, seconds=0.0)
+        self._writer.put_range_test(test.digest, self._signature(test), finding, cached=True)
+        self._study.brackets.take(test.digest, finding)
+        return True
+
+    def _signature(self, test: RangeTest) -> str:
+        return f"{test.digest} {self._setting}"
+
     def _going(self) -> bool:
         return self._writer.beat() is SweepState.OPEN
 
 
-def open_desk(ledger_url: str, sweep: str, epoch: int) -> LedgerDesk:
+def open_desk(ledger_url: str, sweep: str, epoch: int, device: str = "cpu") -> LedgerDesk:
     """The desk of a sweep, rebuilt from the ledger.
 
     Args:
         ledger_url: without a password; where the process has ``SWEEPER_LEDGER_URL``, that one is used, so that no password travels.
         sweep: the sweep's name.
         epoch: the owner epoch that the driver's claim gave; a later claim makes this desk stale.
+        device: what trials are trained on.
 
     Raises:
         InputError: there is no such sweep.
@@ -151,6 +183,8 @@ def open_desk(ledger_url: str, sweep: str, epoch: int) -> LedgerDesk:
     record = ledger.known(sweep)
     space = Space.parse(record.space, f"the ledger's space of {sweep}")
     past = ledger.past(sweep)
-    study = Study.restore(space, record.target, past)
+    study = Study.restore(space, record.target, past, {one.digest: one.finding for one in ledger.range_tests(sweep)})
     unfinished = [one.trial for one in past if one.outcome is None]
-    return LedgerDesk(ledger, ledger.writer(sweep, epoch), study, unfinished, ledger.live(sweep), ledger.lost(sweep))
+    depends = {"data": tree_of(space.base)["data"], "device": device}
+    depends |= {"hash": record.facts.get("data_hash"), "version": record.facts.get("versions", {}).get("sweeper")}
+    return LedgerDesk(ledger, ledger.writer(sweep, epoch), study, unfinished, ledger.live(sweep), ledger.lost(sweep), digest(depends))

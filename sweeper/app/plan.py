@@ -12,8 +12,8 @@ from rich.table import Table
 from sweeper.app.existing import known_sweeps
 from sweeper.app.home import Home
 from sweeper.app.naming import Choice, choose
+from sweeper.config.distributions import Auto, Distribution, Int, Log, Uniform
 from sweeper.config.distributions import Choice as Options
-from sweeper.config.distributions import Distribution, Int, Log, Uniform
 from sweeper.config.files import find_space
 from sweeper.config.space import Space
 from sweeper.search.study import Study
@@ -76,6 +76,8 @@ def told(distribution: Distribution) -> str:
             return f"log {low:g} .. {high:g}"
         case Int(low, high, step, log):
             return f"int {low} .. {high}" + (" log" if log else "") + (f" step {step}" if step > 1 else "")
+        case Auto(_, own):
+            return "auto: the bracket of a range test" + (f", within {own[0]:g} .. {own[1]:g}" if own else "")
         case Options(options):
             return " | ".join(map(str, options))
 

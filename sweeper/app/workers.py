@@ -125,7 +125,7 @@ class Workers:
     def _train_here(self, home: Home, ledger: Ledger, writer: Writer, data: Dataset) -> bool:
         """Whether nothing is left; else Ray is up."""
         trainer = partial(make_train, home.sweep_dir(writer.sweep) / "checkpoints", self._room.device)
-        desk = SharedDesk(_desk_of(home, writer)())
+        desk = SharedDesk(self._desk_of(home, writer)())
         with Helpers(desk, trainer, data) as helpers:
             return run(desk, trainer(data), until=self._until_ray(ledger, writer.sweep, helpers), helped=helpers.at_work)
 
@@ -150,12 +150,17 @@ class Workers:
             yield False
         yield True
 
+    def _desk_of(self, home: Home, writer: Writer) -> Callable[[], LedgerDesk]:
+        """What makes the desk, in this process or in another; it holds no password."""
+        safe_url = make_url(home.ledger_url).set(password=None).render_as_string()
+        return partial(open_desk, safe_url, writer.sweep, writer.epoch, self._room.device)
+
     def _train_on_ray(self, home: Home, ledger: Ledger, writer: Writer, data: Dataset) -> None:
         from sweeper.runners import ray_tune
 
         with _exporter_imported(ledger, writer.sweep):
             ray_tune.run(
-                _desk_of(home, writer),
+                self._desk_of(home, writer),
                 partial(make_train, home.sweep_dir(writer.sweep) / "checkpoints", self._room.device),
                 data,
                 workers=self._room.workers,
@@ -165,12 +170,6 @@ class Workers:
                 home=home.sweep_dir(writer.sweep),
                 cluster=self._cluster,
             )
-
-
-def _desk_of(home: Home, writer: Writer) -> Callable[[], LedgerDesk]:
-    """What makes the desk, in this process or in another; it holds no password."""
-    safe_url = make_url(home.ledger_url).set(password=None).render_as_string()
-    return partial(open_desk, safe_url, writer.sweep, writer.epoch)
 
 
 def _saved(left: float, here: int, there: int) -> float:

@@ -48,7 +48,7 @@ class Log:
         """The geometric mean of the bounds."""
         return min(max(math.exp((math.log(self.low) + math.log(self.high)) / 2), self.low), self.high)
 
-    def ends(self) -> tuple[float, ...]:
+    def ends(self) -> tuple[float, float]:
         """The extreme values."""
         return (self.low, self.high)
 
@@ -114,7 +114,38 @@ class Choice:
         return {"choice": list(self.options)}
 
 
-Distribution: TypeAlias = Uniform | Log | Int | Choice
+@dataclass(frozen=True)
+class Auto:
+    """A learning rate from the bracket that a range test finds, before the trial is drawn, for its shape and optimizer.
+
+    Attributes:
+        standard: the schema's default, which stands for it where nothing has been tested.
+        own: low and high that the user allows; the bracket is cut to them. None: any.
+    """
+
+    standard: float
+    own: tuple[float, float] | None = None
+
+    def contains(self, value: Scalar) -> bool:
+        """Whether some bracket could give the value."""
+        if not _number(value) or not math.isfinite(value) or value <= 0:  # type: ignore[arg-type, operator]
+            return False
+        return self.own is None or self.own[0] <= float(value) <= self.own[1]  # type: ignore[arg-type]
+
+    def middle(self) -> float:
+        """The schema's default if the user allows it, else the middle of what is allowed."""
+        return self.standard if self.contains(self.standard) else Log(*self.ends()).middle()
+
+    def ends(self) -> tuple[float, float]:
+        """The extreme values where no bracket is found: the user's, else a decade to each side of the schema's default."""
+        return self.own or (self.standard / 10, self.standard * 10)
+
+    def tree(self) -> dict[str, Any]:
+        """As it is written in a space; alone it is the word ``auto``."""
+        return {"auto": None if self.own is None else list(self.own)}
+
+
+Distribution: TypeAlias = Uniform | Log | Int | Choice | Auto
 
 
 def values(distribution: Distribution) -> tuple[Scalar, ...] | range | None:

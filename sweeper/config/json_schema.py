@@ -7,6 +7,7 @@ from typing import Any
 
 from sweeper.config import keys
 from sweeper.config.conditions import OPERATORS
+from sweeper.config.parse_distribution import AUTO
 from sweeper.config.schema import Config
 
 _SCALAR = {"type": ["boolean", "number", "string", "null"]}
@@ -52,7 +53,7 @@ def space_json_schema() -> dict[str, Any]:
             fixed = (family.tag,) if family else ("seed",)  # a trial's seed is drawn by the sweep
             free = keys.free(member)
             definition["properties"] = {
-                name: leaf if name in (*fixed, free) else _searchable(leaf, keys.key(member, name).kind)
+                name: leaf if name in (*fixed, free) else _searchable(leaf, keys.key(member, name).kind, auto=keys.tested(section, name))
                 for name, leaf in definition["properties"].items()
             }
             if free is not None:
@@ -71,8 +72,8 @@ def space_json_schema() -> dict[str, Any]:
     }
 
 
-def _searchable(leaf: dict[str, Any], kind: str) -> dict[str, Any]:
-    """The leaf itself, or a distribution over it."""
+def _searchable(leaf: dict[str, Any], kind: str, *, auto: bool = False) -> dict[str, Any]:
+    """The leaf itself, or a distribution over it; ``auto``: also the bracket of a range test."""
     about: dict[str, Any] = {name: leaf[name] for name in ("description", "default") if name in leaf}
     plain = {name: part for name, part in leaf.items() if name not in (*about, "per_lane")}
     forms = [plain, _distribution("choice", {"type": "array", "items": plain, "minItems": 2, "uniqueItems": True}, plain)]
@@ -81,6 +82,10 @@ def _searchable(leaf: dict[str, Any], kind: str) -> dict[str, Any]:
     if kind == "float":
         forms.append(_distribution("uniform", {**pair, "description": "low and high, both inclusive"}, plain))
         forms.append(_distribution("log", {**pair, "description": "low and high, every order of magnitude equally likely"}, plain))
+    if auto:
+        forms.append({"const": AUTO, "description": "the bracket of a learning-rate range test"})
+        own = {"anyOf": [{**pair, "description": "low and high that the bracket is cut to"}, {"type": "null"}]}
+        forms.append(_distribution(AUTO, own, plain))
     if kind != "other":
         form = _distribution("int", {**whole, "description": "low and high, both inclusive"}, plain)
         form["properties"]["log"] = {"type": "boolean", "description": "every order of magnitude equally likely"}

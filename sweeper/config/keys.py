@@ -187,6 +187,11 @@ def searched_paths() -> tuple[str, ...]:
     return tuple(dict.fromkeys(paths))
 
 
+def tested(section: str, name: str) -> bool:
+    """Whether a leaf is what the learning-rate range test finds a bracket for, so that ``auto`` may stand there."""
+    return (section, name) == ("optimizer", "lr")
+
+
 def _free_key(name: str) -> Key:
     return Key(
         name=name,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sweeper.config import keys, nearest
-from sweeper.config.distributions import Choice, Distribution, Int, Log, Uniform
+from sweeper.config.distributions import Auto, Choice, Distribution, Int, Log, Uniform
 from sweeper.config.keys import Key
 from sweeper.config.located import Located
 from sweeper.config.strict_yaml import KeyPath
@@ -21,6 +21,9 @@ KINDS: Mapping[str, str] = {
 }
 """Each distribution, and how it is written."""
 ALLOWED_KINDS = " or ".join(KINDS.values())
+AUTO = "auto"
+"""The word for the range test's bracket; with the user's own range, the name of a distribution."""
+_AUTO_WRITTEN = "{auto: [1e-4, 1e-1]}"
 _LARGEST = 2**53  # beyond it float64, and with it every sampler, skips whole numbers
 _BESIDE = ("default", "when")
 _SPOKEN = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
@@ -33,6 +36,8 @@ def kinds(tree: Mapping[str, Any]) -> list[str]:
 
 def parse(located: Located, path: KeyPath, tree: Mapping[str, Any], leaf: Key) -> Distribution | None:
     """The distribution of a leaf; None when there are problems, which are then noted in ``located``."""
+    if AUTO in tree:
+        return _auto(located, path, tree, leaf)
     named = kinds(tree)
     if len(named) != 1:
         _not_one(located, path, tree, leaf, named)
@@ -50,6 +55,31 @@ def parse(located: Located, path: KeyPath, tree: Mapping[str, Any], leaf: Key) -
     else:
         distribution = _range(located, path, kind, tree, leaf)
     return distribution if known else None
+
+
+def _auto(located: Located, path: KeyPath, tree: Mapping[str, Any], leaf: Key) -> Auto | None:
+    """``auto``, alone or with a range of the user's; None when there are problems, which are then noted in ``located``.
+
+    Args:
+        located: the file.
+        path: of the leaf.
+        tree: what stands there; the word alone is ``{auto: null}``.
+        leaf: what the schema says about it.
+    """
+    if not keys.tested(str(path[0]), leaf.name):
+        hint = "write optimizer: {lr: auto}" if leaf.kind == "float" else f"write {leaf.name}: {example(leaf)}"
+        found = f"auto, and only optimizer.lr has a range test, not {path[0]}.{leaf.name}"
+        located.problem(path, found, f"{leaf.allowed}, or {ALLOWED_KINDS}", hint, at=path)
+        return None
+    unknown = [name for name in tree if name not in (AUTO, *_BESIDE)]
+    for name in unknown:
+        two = f"two distributions, auto and {name}" if name in KINDS else f'unknown key "{name}" beside auto'
+        hint = nearest.hint(name, _BESIDE) or f"keep one: lr: {_AUTO_WRITTEN} cuts the bracket to a range of yours"
+        located.problem(path, two, ", ".join(_BESIDE), hint, at=(*path, name))
+    if tree[AUTO] is None:
+        return None if unknown else Auto(leaf.default)
+    own = _range(located, path, AUTO, tree, leaf)
+    return Auto(leaf.default, own.ends()) if isinstance(own, Log) and not unknown else None
 
 
 def _not_one(located: Located, path: KeyPath, tree: Mapping[str, Any], leaf: Key, named: list[str]) -> None:
@@ -121,7 +151,7 @@ def _range(located: Located, path: KeyPath, kind: str, tree: Mapping[str, Any], 
         located.problem(path, f"a range, but {leaf.name} is not a number", leaf.allowed, hint, at=at)
         return None
     if not isinstance(bounds, list) or len(bounds) != 2:
-        located.problem(path, keys.found(bounds), "a list of two bounds, low and high", f"write {leaf.name}: {KINDS[kind]}", at=at)
+        located.problem(path, keys.found(bounds), "a list of two bounds, low and high", f"write {leaf.name}: {_written(kind)}", at=at)
         return None
     if leaf.kind == "int" and kind != "int":
         scale = ", log: true" if kind == "log" else ""
@@ -145,7 +175,12 @@ def _range(located: Located, path: KeyPath, kind: str, tree: Mapping[str, Any], 
         return None
     if kind == "int":
         return _int(located, path, tree, low, high)
-    return Log(float(low), float(high)) if kind == "log" else Uniform(float(low), float(high))
+    return Log(float(low), float(high)) if kind in ("log", AUTO) else Uniform(float(low), float(high))
+
+
+def _written(kind: str) -> str:
+    """How a distribution is written."""
+    return _AUTO_WRITTEN if kind == AUTO else KINDS[kind]
 
 
 def _bound(located: Located, at: KeyPath, bound: Any, leaf: Key) -> bool:
@@ -155,7 +190,7 @@ def _bound(located: Located, at: KeyPath, bound: Any, leaf: Key) -> bool:
     if not number:
         located.problem(path, f"{end} is {keys.found(bound)}", "a number", value_hint(leaf, bound), at=at)
     elif not math.isfinite(bound):
-        located.problem(path, f"{end} is not finite", "a finite number", f"write {leaf.name}: {KINDS[kind]}", at=at)
+        located.problem(path, f"{end} is not finite", "a finite number", f"write {leaf.name}: {_written(kind)}", at=at)
     elif kind == "int" and not isinstance(bound, int):
         hint = value_hint(leaf, bound) if leaf.kind == "int" else "write {uniform: [...]} for fractions"
         located.problem(path, f"{end} is {keys.found(bound)}", "a whole number", hint, at=at)

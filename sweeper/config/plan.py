@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweeper.config.conditions import Condition, Rule
-from sweeper.config.distributions import Distribution
+from sweeper.config.distributions import Auto, Distribution
 from sweeper.config.strict_yaml import KeyPath
 from sweeper.trial import Scalar
 
@@ -35,7 +35,7 @@ class Slot:
 
     Attributes:
         leaf: what is drawn.
-        default: its value in the default config.
+        default: its value in the default config; None of an ``auto`` one that names none: its range test's suggestion.
         fallback: its value when ``when`` does not hold: the schema's default.
         when: conditions that must all hold.
         label: the sub-tree it belongs to, when its section is a choice of sub-trees; else None.
@@ -48,6 +48,13 @@ class Slot:
     when: tuple[Condition, ...]
     label: str | None
     at: KeyPath
+
+    @property
+    def usual(self) -> Scalar:
+        """Its value in the default config as far as it is known before anything is tested."""
+        if self.default is None and isinstance(self.leaf.distribution, Auto):
+            return self.leaf.distribution.middle()
+        return self.default
 
     @property
     def section(self) -> str:

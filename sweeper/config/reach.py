@@ -68,7 +68,7 @@ def _values(plan: Plan, slot: Slot) -> Iterator[Scalar]:
     """Every option of a choice; of a range its ends, its default, and the values at which a condition changes its mind."""
     distribution = slot.leaf.distribution
     tried: set[Scalar] = set()
-    for value in (slot.default, *distribution.ends(), *_turning_points(plan, slot)):
+    for value in (slot.usual, *distribution.ends(), *_turning_points(plan, slot)):
         if value not in tried and distribution.contains(value):
             tried.add(value)
             yield value

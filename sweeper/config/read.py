@@ -6,7 +6,7 @@ from typing import Any
 
 from sweeper.config import conditions, keys, nearest, parse_distribution
 from sweeper.config.conditions import Condition, Rule
-from sweeper.config.distributions import Choice, Distribution
+from sweeper.config.distributions import Auto, Choice, Distribution
 from sweeper.config.keys import Key, NodeType
 from sweeper.config.located import Located
 from sweeper.config.plan import Leaf, Plan, Section, Slot, order, parents
@@ -151,6 +151,8 @@ class _Reader:
 
     def _leaf(self, path: KeyPath, value: Any, leaf: Key, section: str, label: str | None, fixed: dict[str, Any]) -> None:
         """What is written at a leaf: its value goes into ``fixed``, unless it is to be drawn."""
+        if value == parse_distribution.AUTO and not leaf.accepts(value):
+            value = {parse_distribution.AUTO: None}
         if not isinstance(value, dict):
             fixed[leaf.name] = self._value(path, value, leaf)
         elif not self._slot(path, value, leaf, section, label):
@@ -195,6 +197,8 @@ class _Reader:
         default = self._default(
             path, tree, distribution, _standard(section, leaf, distribution), f"a value of {keys.show(distribution.tree())}"
         )
+        if isinstance(distribution, Auto) and "default" not in tree:
+            default = None
         name = ".".join(part for part in (section, label, leaf.name) if part)
         drawn = Leaf(name, f"{section}.{leaf.name}", distribution, not leaf.per_lane)
         self.slots.append(Slot(drawn, default, leaf.default, when, label, path))

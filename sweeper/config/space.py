@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,14 @@ class Space:
             Forbidden: these values alone are forbidden.
         """
         return structure(self._plan, suggest).values
+
+    def usual(self, leaf: Leaf) -> Scalar:
+        """A leaf's value in the default config; None of an ``auto`` one that names none: its range test's suggestion."""
+        return next(slot.default for slot in self._plan.slots if slot.leaf.name == leaf.name)
+
+    def under(self, structure: Mapping[str, Scalar]) -> Config:
+        """The default config with these values of the leaves that fix the shape; whether it may be tried is not asked."""
+        return vetting.under(self._plan, structure)
 
     def default(self, *, seed: int) -> Resolved:
         """The default config, with every active leaf's default as its drawn value."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sweeper.config import counting
 from sweeper.config.checks import conflicts
-from sweeper.config.distributions import Choice, Int, Log, Uniform
+from sweeper.config.distributions import Auto, Choice, Int, Log, Uniform
 from sweeper.config.located import Located
 from sweeper.config.plan import Leaf, Plan, Slot
 from sweeper.config.resolve import Draw, Forbidden, Suggest, resolve
@@ -47,7 +47,7 @@ def note_conflicts(located: Located, plan: Plan, config: Config) -> None:
 
 def defaults(plan: Plan) -> Suggest:
     """Answers every leaf with its default."""
-    by_name = {slot.leaf.name: slot.default for slot in plan.slots}
+    by_name = {slot.leaf.name: slot.usual for slot in plan.slots}
     return lambda leaf: by_name[leaf.name]
 
 
@@ -67,6 +67,12 @@ def corners(plan: Plan) -> Iterator[Config]:
             continue
 
 
+def under(plan: Plan, values: Mapping[str, Scalar]) -> Config:
+    """The default config with these values in place of defaults; its keys may not go together."""
+    usual = defaults(plan)
+    return _draw(plan, lambda leaf: values[leaf.name] if leaf.name in values else usual(leaf))
+
+
 def sample(rng: random.Random) -> Suggest:
     """Answers every leaf with a random value."""
 
@@ -78,6 +84,8 @@ def sample(rng: random.Random) -> Suggest:
                 return rng.randrange(low, high + 1, step)
             case Uniform(low, high) | Log(low, high):
                 return rng.uniform(low, high)
+            case Auto() as auto:
+                return rng.uniform(*auto.ends())
 
     return suggest
 

@@ -12,9 +12,9 @@ from sqlalchemy import bindparam, select
 from sweeper.errors import InfrastructureError
 from sweeper.ledger.codec import decode
 from sweeper.ledger.owner import Owner
-from sweeper.ledger.records import SweepRecord, SweepState, TrialRecord
-from sweeper.ledger.tables import attempt, report, sweep, trial
-from sweeper.trial import Metric, Outcome, Report, Trial
+from sweeper.ledger.records import RangeRecord, SweepRecord, SweepState, TrialRecord
+from sweeper.ledger.tables import attempt, range_test, report, sweep, trial
+from sweeper.trial import Metric, Outcome, RangeFinding, Report, Trial
 
 SWEEPS = select(sweep).order_by(sweep.c.created, sweep.c.name)
 SWEEP = select(sweep).where(sweep.c.name == bindparam("name"))
@@ -31,6 +31,10 @@ TRIALS = select(trial, *LATEST).where(trial.c.sweep == bindparam("sweep")).order
 TRIAL = select(trial, *LATEST).where(trial.c.sweep == bindparam("sweep"), trial.c.number == bindparam("number"))
 REPORTS = select(report).where(report.c.sweep == bindparam("sweep")).order_by(report.c.number, report.c.epoch)
 REPORTS_OF_TRIAL = REPORTS.where(report.c.number == bindparam("number"), report.c.epoch > bindparam("after"))
+
+
+RANGE_TESTS = select(range_test).where(range_test.c.sweep == bindparam("sweep")).order_by(range_test.c.at, range_test.c.digest)
+EQUAL_RANGE_TESTS = select(range_test).where(range_test.c.signature == bindparam("signature")).order_by(range_test.c.at.desc()).limit(1)
 
 
 @contextmanager
@@ -60,6 +64,15 @@ def report_of(row: Any) -> Report:
     """A row of the report table."""
     with _readable(f"epoch {row.epoch} of trial {row.number} of sweep {row.sweep!r}"):
         return Report(row.number, row.epoch, decode(row.metrics), row.at, row.ended)
+
+
+def range_record(row: Any) -> RangeRecord:
+    """A row of the table of range tests."""
+    with _readable(f"range test {row.digest} of sweep {row.sweep!r}"):
+        tree = decode(row.finding)
+        bracket = tree["bracket"] and (tree["bracket"][0], tree["bracket"][1])
+        found = RangeFinding(**{**tree, "bracket": bracket}, cost_steps=int(row.cost_steps), seconds=row.seconds)
+        return RangeRecord(row.digest, found, bool(row.cached), row.at)
 
 
 def _sweep_record(row: Any) -> SweepRecord:

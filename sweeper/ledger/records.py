@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from sweeper.ledger.owner import Owner
-from sweeper.trial import Metric, Outcome, Report, Trial, Verdict
+from sweeper.trial import Metric, Outcome, RangeFinding, Report, Trial, Verdict
 
 
 class SweepState(StrEnum):
@@ -174,6 +174,23 @@ class PastTrial:
     trial: Trial
     reports: tuple[Report, ...]
     outcome: Outcome | None
+
+
+@dataclass(frozen=True, slots=True)
+class RangeRecord:
+    """A range test of a sweep.
+
+    Attributes:
+        digest: of the test.
+        finding: what it found; a cached one cost this sweep nothing, and says so by its steps and seconds.
+        cached: it was made for another sweep.
+        at: unix time.
+    """
+
+    digest: str
+    finding: RangeFinding
+    cached: bool
+    at: float
 
 
 @dataclass(frozen=True, slots=True)

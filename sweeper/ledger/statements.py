@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sweeper.ledger.records import AttemptResult
-from sweeper.ledger.tables import attempt, ledger, report, sweep, tracked, tracked_sweep, trial
+from sweeper.ledger.tables import attempt, ledger, range_test, report, sweep, tracked, tracked_sweep, trial
 
 _RUNNING = attempt.c.result == sa.literal_column("'running'")  # literal, so that the partial index on running attempts is used
 
@@ -44,6 +44,8 @@ PUT_TRIAL = sa.insert(trial)
 PUT_TRACKED = sa.insert(tracked)
 PUT_TRACKED_SWEEP = sa.insert(tracked_sweep)
 PUT_ATTEMPTS = sa.insert(attempt).returning(attempt.c.id, attempt.c.number)
+PUT_RANGE_TEST = sa.insert(range_test)
+HAS_RANGE_TEST = select(func.count()).where(range_test.c.sweep == bindparam("sweep"), range_test.c.digest == bindparam("digest"))
 SET_HOW = sa.update(attempt).where(attempt.c.id == bindparam("token")).values(how=bindparam("sentence"))
 
 

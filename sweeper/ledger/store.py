@@ -27,12 +27,13 @@ from sweeper.ledger.records import (
     NewSweep,
     PastTrial,
     Pending,
+    RangeRecord,
     SweepRecord,
     SweepState,
     TrackedSweep,
     TrialRecord,
 )
-from sweeper.ledger.tables import attempt, report, sweep, tracked, tracked_sweep, trial
+from sweeper.ledger.tables import attempt, range_test, report, sweep, tracked, tracked_sweep, trial
 from sweeper.ledger.writer import Writer
 from sweeper.trial import Outcome, Report
 
@@ -158,7 +159,7 @@ class Ledger:
         """
         with self._database.write() as connection:
             self._refuse_held(connection, name, self._clock())
-            for table in (tracked_sweep, tracked, report, attempt, trial):
+            for table in (tracked_sweep, tracked, range_test, report, attempt, trial):
                 connection.execute(sa.delete(table).where(table.c.sweep == name))
             connection.execute(sa.delete(sweep).where(sweep.c.name == name))
 
@@ -246,6 +247,17 @@ class Ledger:
             histories[number] = tuple(reading.report_of(row) for row in group if number not in live or row.token == live[number])
         records.sort(key=lambda record: (record.closed_order is None, record.closed_order or 0, record.number))
         return [PastTrial(record.trial, histories.get(record.number, ()), record.outcome) for record in records]
+
+    def range_tests(self, sweep: str) -> list[RangeRecord]:
+        """The range tests of a sweep, the oldest first."""
+        with self._database.read() as connection:
+            return [reading.range_record(row) for row in connection.execute(reading.RANGE_TESTS, {"sweep": sweep})]
+
+    def equal_range_test(self, signature: str) -> RangeRecord | None:
+        """The latest range test of any sweep with this signature, or None."""
+        with self._database.read() as connection:
+            row = connection.execute(reading.EQUAL_RANGE_TESTS, {"signature": signature}).one_or_none()
+        return None if row is None else reading.range_record(row)
 
     # -- the tracker's cursor
 

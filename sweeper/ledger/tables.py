@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
     ForeignKey,
@@ -17,10 +18,15 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-VERSION = 2
+VERSION = 3
 """Of these tables; a ledger of a newer version is refused, not guessed at; an older one is brought up to date when it is opened."""
 
-UPGRADES = {1: "ALTER TABLE attempt ADD COLUMN how TEXT"}
+UPGRADES = {
+    1: "ALTER TABLE attempt ADD COLUMN how TEXT",
+    2: "CREATE TABLE range_test (sweep VARCHAR(63) NOT NULL REFERENCES sweep (name) ON DELETE CASCADE, digest VARCHAR(64) NOT NULL, "
+    "cached BOOLEAN NOT NULL, cost_steps BIGINT NOT NULL, seconds DOUBLE PRECISION NOT NULL, at DOUBLE PRECISION NOT NULL, "
+    "signature TEXT NOT NULL, finding TEXT NOT NULL, PRIMARY KEY (sweep, digest))",
+}
 """From each earlier version to the next: what both databases do at once, whatever the table holds."""
 
 metadata = MetaData()
@@ -116,6 +122,20 @@ report = Table(
     Column("metrics", Text, nullable=False),
     ForeignKeyConstraint(["sweep", "number"], ["trial.sweep", "trial.number"], ondelete="CASCADE"),
     sqlite_with_rowid=False,
+)
+
+range_test = Table(
+    "range_test",
+    metadata,
+    Column("sweep", String(63), ForeignKey("sweep.name", ondelete="CASCADE"), primary_key=True),
+    Column("digest", String(64), primary_key=True),
+    Column("cached", Boolean, nullable=False),
+    Column("cost_steps", BigInteger, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("at", Double, nullable=False),
+    # Of the test with data, device and version: by it a finding of another sweep is known again.
+    Column("signature", Text, nullable=False),
+    Column("finding", Text, nullable=False),
 )
 
 tracked = Table(

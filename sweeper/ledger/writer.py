@@ -19,7 +19,7 @@ from sweeper.ledger import statements as sql
 from sweeper.ledger.codec import clean, decode, encode
 from sweeper.ledger.database import Database
 from sweeper.ledger.records import AttemptResult, Entry, SweepState
-from sweeper.trial import Outcome, Stop, Trial
+from sweeper.trial import Outcome, RangeFinding, Stop, Trial
 
 _GOING = {SweepState.OPEN, SweepState.CANCELLING}
 
@@ -105,6 +105,31 @@ class Writer:
                 self._close(
                     connection, report.trial, stop.outcome, stop.sentence, epochs=report.epoch, started=live[token].started, best=entry.best
                 )
+
+    def put_range_test(self, digest: str, signature: str, finding: RangeFinding, *, cached: bool = False) -> None:
+        """Enter what a range test found; of several findings of one test the first stays.
+
+        Args:
+            digest: of the test.
+            signature: of the test with data, device and version.
+            finding: what it found; a cached one has cost nothing.
+            cached: it was made for another sweep.
+        """
+        with self._owned() as (connection, _):
+            if connection.execute(sql.HAS_RANGE_TEST, {"sweep": self.sweep, "digest": digest}).scalar_one():
+                return
+            text = encode(
+                {
+                    "status": finding.status,
+                    "sentence": clean(finding.sentence),
+                    "suggestion": finding.suggestion,
+                    "bracket": finding.bracket,
+                    "result": finding.result,
+                }
+            )
+            cost = {"cost_steps": finding.cost_steps, "seconds": finding.seconds, "at": self._clock()}
+            row = {"sweep": self.sweep, "digest": digest, "signature": signature, "cached": cached, "finding": text, **cost}
+            connection.execute(sql.PUT_RANGE_TEST, row)
 
     def fail(self, token: int, reason: str) -> None:
         """Close a trial as failed: its code raised.

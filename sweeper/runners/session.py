@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from sweeper.errors import InfrastructureError, StaleWriterError
 from sweeper.ports import Desk, Train
 from sweeper.runners.failure import describe
-from sweeper.trial import Command, Continue, Lease, Refill, Report, Stop, Trial, Verdict
+from sweeper.trial import TEST_FAILED, Command, Continue, Lease, RangeFinding, RangeTest, Refill, Report, Stop, Trial, Verdict
 
 UNDECIDED = Continue("no verdict is due at this epoch")
 """What a lane is told between two questions to the desk."""
@@ -97,13 +97,28 @@ class Session:
     def _advance(self) -> bool:
         """Bring the stack in hand up to its next reports, or take up a new one; False when there is none."""
         if self._stack is None:
-            lease = self._desk.lease(self._worker, 1)
+            lease = self._lease(1)
             if lease is None:
                 return False
             self._take_up(lease)
         else:
             self._step(self._stack)
         return True
+
+    def _lease(self, lanes: int, beside: Trial | None = None) -> Lease | None:
+        """What the desk gives, after the range tests that it wants first; a stack in hand waits for them."""
+        while isinstance(answer := self._desk.lease(self._worker, lanes, beside), RangeTest):
+            self._desk.tested(answer, self._found(answer))
+        return answer
+
+    def _found(self, test: RangeTest) -> RangeFinding:
+        """The finding of a test; one that fails is a finding, too: its trials will tell whether they can be trained."""
+        try:
+            return self._train.range_test(test)
+        except InfrastructureError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a model, its data or its optimizer raises
+            return RangeFinding(TEST_FAILED, "the range test failed: " + describe(error).partition("\n")[0])
 
     def _take_up(self, lease: Lease) -> None:
         """Make a stack of the leased trial and as many of its shape as are worth training beside it."""
@@ -115,7 +130,7 @@ class Session:
         except Exception as error:  # noqa: BLE001 - whatever a model, its data or its optimizer raises is that trial's failure
             self._desk.fail(token, trial.number, describe(error))
             return
-        more = self._desk.lease(self._worker, lanes - 1, beside=trial) if lanes > 1 else None
+        more = self._lease(lanes - 1, beside=trial) if lanes > 1 else None
         trials, tokens = [trial], {trial.number: token}
         if more is not None:
             trials += more.trials
@@ -151,7 +166,7 @@ class Session:
     def _fill(self, stack: _Stack, verdicts: Sequence[Verdict]) -> list[Command]:
         """The verdicts, but for as many of those that stop a lane as there are further trials of the shape."""
         free = sum(isinstance(verdict, Stop) for verdict in verdicts)
-        more = self._desk.lease(self._worker, free, beside=stack.beside) if stack.refills and free else None
+        more = self._lease(free, beside=stack.beside) if stack.refills and free else None
         if more is None:
             return list(verdicts)
         stack.tokens |= _tokens(more)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sweeper.config.files import tree_of
-from sweeper.config.space import Forbidden, Resolved, Space
+from sweeper.config.space import Forbidden, Leaf, Resolved, Space
 from sweeper.errors import InputError
 from sweeper.search.blocks import Blocks, Place
+from sweeper.search.brackets import Bracket, Brackets
 from sweeper.search.keyed import seed
 from sweeper.search.sampler import Sampler
 from sweeper.trial import Scalar, Trial
@@ -30,9 +31,10 @@ class _Opener:
 class Draws:
     """The sequence of trials of one sweep."""
 
-    def __init__(self, space: Space, sampler: Sampler) -> None:
+    def __init__(self, space: Space, sampler: Sampler, brackets: Brackets) -> None:
         self._space = space
         self._sampler = sampler
+        self._brackets = brackets
         self._blocks = Blocks(space)
         self._structural = frozenset(leaf.name for leaf in space.leaves if leaf.structural)
         self._count = 0
@@ -65,6 +67,7 @@ class Draws:
 
         Raises:
             InputError: ``forbid`` leaves nothing to try.
+            Unmeasured: a range test is wanted first.
         """
         place = self._blocks.place(self._count)
         resolved = self._resolve(place)
@@ -85,7 +88,7 @@ class Draws:
 
     def _resolve(self, place: Place) -> Resolved:
         if place.number == 0:
-            return self._space.default(seed=self._seed(place))  # the winner is then never worse than the default config
+            return self._default(place)  # the winner is then never worse than the default config
         duplicate: Resolved | None = None
         for attempt, fixed in self._attempts(place):
             try:
@@ -103,6 +106,15 @@ class Draws:
                 hint="forbid rules out (nearly) everything; remove some of it",
             )
         return duplicate
+
+    def _default(self, place: Place) -> Resolved:
+        """The default config, whose learning rate, where it is ``auto`` without a default of its own, is the suggestion of its test."""
+
+        def suggested(leaf: Leaf, bracket: Bracket) -> Scalar:
+            usual = self._space.usual(leaf)
+            return bracket.suggestion if usual is None else usual
+
+        return self._space.resolve(self._brackets.guided(lambda leaf, _: self._space.usual(leaf), suggested), seed=self._seed(place))
 
     def _exhausted(self) -> bool:
         """Whether the space has no config that was not drawn yet."""

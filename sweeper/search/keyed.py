@@ -11,9 +11,13 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from typing import TypeAlias
 
-from sweeper.config.distributions import Choice, Distribution, Int, Log, Uniform
+from sweeper.config.distributions import Choice, Int, Log, Uniform
 from sweeper.trial import Scalar
+
+Drawable: TypeAlias = Uniform | Log | Int | Choice
+"""What is drawn from as it stands; of ``auto`` that is the bracket."""
 
 _SEED_BITS = 31  # fits the seeds of NumPy, torch and Optuna, also as a signed 32-bit integer
 
@@ -28,13 +32,13 @@ def seed(*key: int | str) -> int:
     return _digest(key) >> (256 - _SEED_BITS)
 
 
-def draw(distribution: Distribution, u: float) -> Scalar:
+def draw(distribution: Drawable, u: float) -> Scalar:
     """The value of ``distribution`` at the uniform number ``u`` in [0, 1)."""
     match distribution:
         case Uniform(low, high):
-            return _rounded(low + (high - low) * u, low, high)
+            return rounded(low + (high - low) * u, low, high)
         case Log(low, high):
-            return _rounded(math.exp(math.log(low) + (math.log(high) - math.log(low)) * u), low, high)
+            return rounded(math.exp(math.log(low) + (math.log(high) - math.log(low)) * u), low, high)
         case Int(low, high, _, True):
             # Half a unit is added on both sides, or the bounds themselves would be drawn half as often as their neighbours.
             start, end = math.log(low - 0.5), math.log(high + 0.5)
@@ -49,5 +53,6 @@ def _digest(key: tuple[int | str, ...]) -> int:
     return int.from_bytes(hashlib.sha256(json.dumps(key).encode()).digest(), "big")
 
 
-def _rounded(value: float, low: float, high: float) -> float:
+def rounded(value: float, low: float, high: float) -> float:
+    """Six significant digits of a value, between the bounds."""
     return min(max(float(f"{value:.6g}"), float(low)), float(high))

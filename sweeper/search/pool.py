@@ -77,6 +77,7 @@ class Pool:
 
         Raises:
             InputError: ``forbid`` leaves nothing to try.
+            Unmeasured: a range test is wanted first; nothing has changed.
         """
         limit = self._fair(worker, lanes)
         if beside is not None:

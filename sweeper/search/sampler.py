@@ -10,7 +10,8 @@ from typing import Protocol
 
 from sweeper.config.space import Leaf, Resolved, Space
 from sweeper.search.blocks import Place
-from sweeper.search.keyed import draw, unit
+from sweeper.search.brackets import Brackets
+from sweeper.search.keyed import Drawable, draw, unit
 from sweeper.trial import Outcome, Scalar, Trial
 
 
@@ -30,6 +31,7 @@ class Sampler(Protocol):
 
         Raises:
             Forbidden: the combination is in the space's ``forbid``.
+            Unmeasured: a range test is wanted first.
         """
 
     def enter(self, trial: Trial) -> None:
@@ -40,22 +42,27 @@ class Sampler(Protocol):
 
 
 class RandomSampler:
-    """Config i = f(search seed, i): the same at any number of workers and any number of trials."""
+    """Config i = f(search seed, i): the same at any number of workers and any number of trials.
 
-    def __init__(self, space: Space) -> None:
+    Of an ``auto`` learning rate that holds for its place in the bracket; an edge may have moved out after trials that completed.
+    """
+
+    def __init__(self, space: Space, brackets: Brackets) -> None:
         self._space = space
+        self._brackets = brackets
         self._seed = space.base.search.seed
 
     def propose(self, place: Place, attempt: int, fixed: Mapping[str, Scalar], *, seed: int) -> Resolved:
         """See ``Sampler.propose``."""
 
-        def suggest(leaf: Leaf) -> Scalar:
-            if leaf.name in fixed:
-                return fixed[leaf.name]
+        def drawn(leaf: Leaf, distribution: Drawable) -> Scalar:
             kind = "shape" if leaf.structural else "scalars"
-            return draw(leaf.distribution, unit(self._seed, kind, place.block, place.sibling, attempt, leaf.name))
+            return draw(distribution, unit(self._seed, kind, place.block, place.sibling, attempt, leaf.name))
 
-        return self._space.resolve(suggest, seed=seed)
+        def suggest(leaf: Leaf, distribution: Drawable) -> Scalar:
+            return fixed[leaf.name] if leaf.name in fixed else drawn(leaf, distribution)
+
+        return self._space.resolve(self._brackets.guided(suggest, lambda leaf, bracket: drawn(leaf, bracket.log())), seed=seed)
 
     def enter(self, trial: Trial) -> None:
         """Random search does not learn."""
@@ -64,10 +71,10 @@ class RandomSampler:
         """Random search does not learn."""
 
 
-def sampler_of(space: Space) -> Sampler:
+def sampler_of(space: Space, brackets: Brackets) -> Sampler:
     """The sampler that ``search.sampler`` names."""
     if space.base.search.sampler == "random":
-        return RandomSampler(space)
+        return RandomSampler(space, brackets)
     from sweeper.search.tpe import TpeSampler
 
-    return TpeSampler(space)
+    return TpeSampler(space, brackets)

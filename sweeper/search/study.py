@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from sweeper.config.space import Space
 from sweeper.errors import InfrastructureError, InputError, StaleWriterError
+from sweeper.search.brackets import Brackets, Unmeasured
 from sweeper.search.draws import Draws
 from sweeper.search.past import Past, Record, finite_points
 from sweeper.search.pruner import pruner_of
 from sweeper.search.sampler import sampler_of
-from sweeper.trial import Metric, Outcome, Report, Stop, Trial, Verdict, first_stops
+from sweeper.trial import Metric, Outcome, RangeFinding, Report, Stop, Trial, Verdict, first_stops
 
 __all__ = ["Best", "Past", "Study"]
 
@@ -42,36 +44,47 @@ class Study:
     Args:
         space: what is searched, and how (``search``).
         trials: how many trials the sweep has in all.
+
+    Attributes:
+        brackets: what learning rates that are ``auto`` are drawn from; it is told the findings of range tests.
     """
 
     def __init__(self, space: Space, trials: int) -> None:
         self._metric: Metric = space.base.search.metric
         self._target = trials
-        self._sampler = sampler_of(space)
-        self._draws = Draws(space, self._sampler)
+        self.brackets = Brackets(space)
+        self._sampler = sampler_of(space, self.brackets)
+        self._draws = Draws(space, self._sampler, self.brackets)
         self._pruner = pruner_of(space)
         self._open: dict[int, _Open] = {}
         self._best: Best | None = None
         self.ask_at: frozenset[int] = self._pruner.ask_at
 
     @classmethod
-    def restore(cls, space: Space, trials: int, past: Sequence[Record]) -> Study:
+    def restore(cls, space: Space, trials: int, past: Sequence[Record], tested: Mapping[str, RangeFinding] = MappingProxyType({})) -> Study:
         """A study that decides from here on as one would that lived through ``past``.
 
         Args:
             space: as it was.
             trials: how many trials the sweep has in all; may be more than before.
             past: closed trials in the order in which they were closed, then the open ones.
+            tested: the findings of its range tests, by the test's digest.
 
         Raises:
             InfrastructureError: the numbers of the trials are not 0, 1, 2, ... without a gap.
         """
         study = cls(space, trials)
+        for digest, finding in tested.items():
+            study.brackets.take(digest, finding)
         numbered = sorted((record.trial for record in past), key=lambda trial: trial.number)
         if [trial.number for trial in numbered] != list(range(len(numbered))):
             raise InfrastructureError(f"{space.name}: trials are missing or double among the {len(numbered)} on record; run sweeper fsck")
         for trial in numbered:
-            study._enter(trial)
+            try:
+                study._enter(trial)
+            except Unmeasured as missing:
+                told = f"{space.name}: {missing}, with which trial {trial.number} was drawn, and is not on record; run sweeper fsck"
+                raise InfrastructureError(told) from missing
         for record in past:
             for report in record.reports:
                 study._take(report)
@@ -96,6 +109,7 @@ class Study:
 
         Raises:
             InputError: ``forbid`` leaves nothing to try.
+            Unmeasured: nothing can be numbered before this range test was made; nothing has changed.
         """
         numbers = self._draws.ahead(lanes)[: self.unnumbered]
         if beside is not None and not self._draws.siblings(beside, numbers):
@@ -104,7 +118,7 @@ class Study:
         for _ in numbers:
             try:
                 trial = self._draws.draw()
-            except InputError:
+            except (InputError, Unmeasured):
                 if asked:
                     break  # the next ask meets it again; these can be trained
                 raise
@@ -143,6 +157,7 @@ class Study:
         self._sampler.close(number, outcome, finite_points(this.reports, self._metric))
         if outcome is Outcome.COMPLETE and this.best is not None:
             found = Best(this.trial, this.best.metrics[self._metric], this.best.epoch, this.best.metrics)
+            self.brackets.close(this.trial, found.value)
             if self._best is None or self._beats(found, self._best):
                 self._best = found
 

@@ -17,9 +17,11 @@ from optuna.samplers import BaseSampler, PartialFixedSampler, TPESampler
 from optuna.samplers import RandomSampler as OptunaRandomSampler
 from optuna.trial import TrialState
 
-from sweeper.config.distributions import Choice, Distribution, Int, Log, Uniform
+from sweeper.config.distributions import Auto, Choice, Distribution, Int, Log, Uniform
 from sweeper.config.space import Leaf, Resolved, Space
 from sweeper.search.blocks import EARLY_BLOCKS, Blocks, Place
+from sweeper.search.brackets import Bracket, Brackets
+from sweeper.search.keyed import Drawable
 from sweeper.search.keyed import seed as keyed_seed
 from sweeper.search.past import Record, finite_points
 from sweeper.search.sampler import RandomSampler
@@ -30,6 +32,11 @@ STARTUP_TRIALS = 10
 
 STARTUP_SHAPES = EARLY_BLOCKS
 """Shapes that are random before TPE chooses them: of few, it would go on with the one of the default config."""
+
+OFFSETS = FloatDistribution(-300.0, 300.0)
+"""Decades from a suggestion, for trials that have been drawn; a proposal has its bracket's own ends."""
+ANY_RATE = (1e-300, 1e300)
+"""Of learning rates."""
 
 _DRAFTS = 16  # TPE does not learn from a proposal that was turned down, so after this many the keyed random draw takes over
 
@@ -44,16 +51,20 @@ _STATES = {
 
 
 class TpeSampler:
-    """TPE, each parameter for itself. Every other block after the random ones is given the shape of the best complete trial so far."""
+    """TPE, each parameter for itself. Every other block after the random ones is given the shape of the best complete trial so far.
 
-    def __init__(self, space: Space) -> None:
+    An ``auto`` learning rate is learnt as its distance from the suggestion of its own shape.
+    """
+
+    def __init__(self, space: Space, brackets: Brackets) -> None:
         self._space = space
         self._seed = space.base.search.seed
         self._metric = space.base.search.metric
         self._structural = frozenset(leaf.name for leaf in space.leaves if leaf.structural)
         self._blocks = Blocks(space)
-        self._random = RandomSampler(space)
-        self._history = History(space)
+        self._brackets = brackets
+        self._random = RandomSampler(space, brackets)
+        self._history = History(space, brackets)
         self._open: dict[int, Trial] = {}
         self._best: tuple[float, Trial] | None = None
 
@@ -67,7 +78,12 @@ class TpeSampler:
         with _quiet():
             sampler = TPESampler(n_startup_trials=STARTUP_TRIALS, seed=keyed_seed(self._seed, "tpe", kind, place.number, attempt))
         with self._history.draft(sampler, fixed) as draft:
-            return self._space.resolve(lambda leaf: suggest(draft, leaf), seed=seed)
+
+            def learnt(leaf: Leaf, bracket: Bracket) -> Scalar:
+                return bracket.at(draft.suggest_float(leaf.name, bracket.offset(bracket.low), bracket.offset(bracket.high)))
+
+            answer = self._brackets.guided(lambda leaf, distribution: suggest(draft, leaf.name, distribution), learnt)
+            return self._space.resolve(answer, seed=seed)
 
     def enter(self, trial: Trial) -> None:
         """See ``Sampler.enter``."""
@@ -85,9 +101,16 @@ class TpeSampler:
 
 
 class History:
-    """An Optuna study in memory that holds our trials."""
+    """An Optuna study in memory that holds our trials.
 
-    def __init__(self, space: Space) -> None:
+    Args:
+        space: what they were drawn from.
+        brackets: ``auto`` learning rates are entered as distances from the suggestion; None: as they are.
+    """
+
+    def __init__(self, space: Space, brackets: Brackets | None = None) -> None:
+        self._brackets = brackets
+        self._auto = {leaf.name for leaf in space.leaves if isinstance(leaf.distribution, Auto)}
         self._distributions = {leaf.name: _distribution(leaf.distribution) for leaf in space.leaves}
         self._minimize = space.base.search.metric.direction is Direction.MINIMIZE
         with _quiet():
@@ -105,8 +128,12 @@ class History:
 
     def enter(self, trial: Trial) -> None:
         """Add a running trial with these values."""
-        distributions = {name: self._distributions[name] for name in trial.values}
-        self._open[trial.number] = self._ask(OptunaRandomSampler(seed=0), trial.values, distributions)
+        values, distributions = dict(trial.values), {name: self._distributions[name] for name in trial.values}
+        bracket = None if self._brackets is None else self._brackets.of(trial)
+        if bracket is not None:
+            name = next(iter(self._auto & values.keys()))
+            values[name], distributions[name] = bracket.offset(float(values[name])), OFFSETS  # type: ignore[arg-type]
+        self._open[trial.number] = self._ask(OptunaRandomSampler(seed=0), values, distributions)
 
     def close(self, number: int, outcome: Outcome, points: Mapping[int, float]) -> None:
         """Finish a trial: complete with its best value, pruned with the values on its way, failed with none."""
@@ -139,17 +166,17 @@ def rebuild(space: Space, past: Sequence[Record]) -> optuna.Study:
     return history.study
 
 
-def suggest(trial: optuna.Trial, leaf: Leaf) -> Scalar:
+def suggest(trial: optuna.Trial, name: str, distribution: Drawable) -> Scalar:
     """What an Optuna trial takes for a leaf of the space."""
-    match leaf.distribution:
+    match distribution:
         case Uniform(low, high):
-            return trial.suggest_float(leaf.name, low, high)
+            return trial.suggest_float(name, low, high)
         case Log(low, high):
-            return trial.suggest_float(leaf.name, low, high, log=True)
+            return trial.suggest_float(name, low, high, log=True)
         case Int(low, _, step, log) as ints:
-            return trial.suggest_int(leaf.name, low, ints.ends()[-1], step=step, log=log)
+            return trial.suggest_int(name, low, ints.ends()[-1], step=step, log=log)
         case Choice(options):
-            return trial.suggest_categorical(leaf.name, options)
+            return trial.suggest_categorical(name, options)
 
 
 def _distribution(distribution: Distribution) -> BaseDistribution:
@@ -162,6 +189,8 @@ def _distribution(distribution: Distribution) -> BaseDistribution:
             return IntDistribution(low, ints.ends()[-1], log=log, step=step)  # Optuna warns where the upper bound is not a step
         case Choice(options):
             return CategoricalDistribution(options)
+        case Auto():
+            return FloatDistribution(*ANY_RATE, log=True)  # where trials were drawn from, only the range tests say
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import TrialState
 from optuna.visualization import plot_optimization_history, plot_parallel_coordinate, plot_param_importances
 
-from sweeper.config.distributions import Choice, Distribution, Int, Log, Uniform
+from sweeper.config.distributions import Auto, Choice, Distribution, Int, Log, Uniform
 from sweeper.config.space import Space
 from sweeper.search.past import Record, finite_points
 from sweeper.tracking.curves import BEST_COLOUR, COLOURS, Curve, best_value
@@ -66,6 +66,11 @@ def plotted_study(space: Space, past: Iterable[Record]) -> optuna.Study:
     distributions: dict[str, list[Distribution]] = {}
     for leaf in space.leaves:
         distributions.setdefault(leaf.path, []).append(leaf.distribution)
+    past = list(past)
+    paths = {leaf.name: leaf.path for leaf in space.leaves}
+    drawn: dict[str, list[Scalar]] = {path: [] for path in distributions}
+    for name, value in (item for record in past for item in record.trial.values.items()):
+        drawn[paths[name]].append(value)
     with _quiet():
         study = optuna.create_study(study_name=space.name, direction=metric.direction.value)
         for record in sorted(past, key=lambda record: record.trial.number):
@@ -79,7 +84,7 @@ def plotted_study(space: Space, past: Iterable[Record]) -> optuna.Study:
                     state=_PLOTTED[record.outcome],
                     value=best_value(curve, metric) if record.outcome is Outcome.COMPLETE else None,
                     params=values,
-                    distributions={path: _merged(distributions[path], value) for path, value in values.items()},
+                    distributions={path: _merged(distributions[path], value, drawn[path]) for path, value in values.items()},
                     intermediate_values=curve,
                 )
             )
@@ -192,10 +197,13 @@ def _shared(trials: Sequence[optuna.trial.FrozenTrial]) -> list[str]:
     return [name for name in names if len({trial.params[name] for trial in trials}) > 1]
 
 
-def _merged(distributions: Sequence[Distribution], value: Scalar) -> BaseDistribution:
-    """One Optuna distribution that holds all those that share a place in the config."""
+def _merged(distributions: Sequence[Distribution], value: Scalar, drawn: Sequence[Scalar]) -> BaseDistribution:
+    """One Optuna distribution that holds all those that share a place in the config; where brackets were tested, all that was drawn."""
     options = [option for each in distributions if isinstance(each, Choice) for option in each.options]
     ranges = [each for each in distributions if isinstance(each, Uniform | Log | Int)]
+    if any(isinstance(each, Auto) for each in distributions):
+        rates = [float(rate) for rate in drawn if isinstance(rate, int | float)]
+        ranges.append(Log(min(rates), max(rates)))
     if options or not ranges:
         return CategoricalDistribution(list(dict.fromkeys([*options, value])))
     low, high = min(each.low for each in ranges), max(each.high for each in ranges)

@@ -12,7 +12,7 @@ from sweeper.config.space import Space
 from sweeper.ledger.owner import Owner
 from sweeper.ledger.records import NewSweep
 from sweeper.ledger.store import Ledger
-from sweeper.trial import Command, Refill, Report, Stop, Trial
+from sweeper.trial import Command, RangeFinding, RangeTest, Refill, Report, Stop, Trial
 
 SPACE = """
 name: small
@@ -28,14 +28,23 @@ class Formula:
 
     Args:
         lanes: how many trials are trained side by side.
+        bracket: that every range test finds; its middle is the suggestion.
     """
 
-    def __init__(self, lanes: int = 1) -> None:
+    def __init__(self, lanes: int = 1, bracket: tuple[float, float] = (1e-3, 1e-1)) -> None:
         self._lanes = lanes
+        self._bracket = bracket
+        self.tests: list[RangeTest] = []
 
     def lanes(self, trial: Trial) -> int:  # noqa: ARG002 - the Protocol's signature
         """For every shape the same."""
         return self._lanes
+
+    def range_test(self, test: RangeTest) -> RangeFinding:
+        """Each finds the same."""
+        self.tests.append(test)
+        low, high = self._bracket
+        return RangeFinding("ok", "as every test", (low * high) ** 0.5, self._bracket, cost_steps=300, seconds=0.5, result={"steps": 100})
 
     def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
         """Each lane trains its trial from the first epoch on; a Stop frees it, a Refill puts another trial there."""
@@ -61,23 +70,24 @@ def _metrics(trial: Trial, epoch: int) -> dict[str, float]:
 class Stage:
     """A ledger on disk with one sweep; ``desk()`` claims it anew, as a new driver would."""
 
-    def __init__(self, folder: Path, space: str = SPACE) -> None:
+    def __init__(self, folder: Path, space: str = SPACE, name: str = "small") -> None:
+        self.name = name
         self.url = f"sqlite:///{folder / 'ledger.db'}"
         self.ledger = Ledger.open(self.url)
         parsed = Space.parse(space, "small.yaml")
         search = parsed.base.search
-        self.ledger.create_sweep(NewSweep("small", space, parsed.fingerprint(), search.metric, search.trials))
+        self.ledger.create_sweep(NewSweep(name, space, parsed.fingerprint(), search.metric, search.trials))
 
     def desk(self) -> LedgerDesk:
         """A desk of a new owner; every earlier one is stale."""
-        writer = self.ledger.claim("small", Owner.here())
+        writer = self.ledger.claim(self.name, Owner.here())
         self.release = writer.release_owner
         self.epoch = writer.epoch
-        return open_desk(self.url, "small", writer.epoch)
+        return open_desk(self.url, self.name, writer.epoch)
 
     def same_desk(self) -> LedgerDesk:
         """A desk of the same owner, built again."""
-        return open_desk(self.url, "small", self.epoch)
+        return open_desk(self.url, self.name, self.epoch)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -268,3 +269,60 @@ def test_lanes_change_neither_configs_nor_counts(stage: Stage, tmp_path_factory:
     assert {record.outcome for record in records} == {Outcome.COMPLETE, Outcome.PRUNED}
     assert invariants.check(stage.ledger, stage.ledger.known("small")) == []
     assert not desk.open()
+
+
+AUTO = SPACE.replace("lr: {log: [1e-4, 1e-1]}", "lr: {auto: [1e-6, 1.0]}")
+
+
+def test_range_tests_are_made_before_their_trials_and_only_once(staged: Callable[[str], Stage]) -> None:
+    """One per shape, recorded with its cost; the next owner makes none again, and every trial lies in its bracket."""
+    stage = staged(AUTO)
+    train = Formula(bracket=(1e-3, 1e-1))
+    desk = stage.desk()
+    session = Session("a", desk, train)
+    while stage.ledger.counts("small").closed < 1:
+        session.run(0.0)
+    assert len(stage.ledger.range_tests("small")) == 1
+    stage.release()
+    local.run(stage.desk(), train)
+    records = stage.ledger.range_tests("small")
+    assert [test.digest for test in train.tests] == [record.digest for record in records]
+    assert len(records) == len({record.trial.shape for record in stage.ledger.trials("small")}) > 1
+    assert {(record.finding.cost_steps, record.cached) for record in records} == {(300, False)}
+    rates = [record.trial.config["optimizer"]["lr"] for record in stage.ledger.trials("small")]
+    assert rates[0] == pytest.approx(1e-2)
+    assert all(1e-3 <= rate <= 1e-1 for rate in rates)
+    assert invariants.check(stage.ledger, stage.ledger.known("small")) == []
+
+
+@pytest.mark.parametrize("done", [0, 5, 11])
+@pytest.mark.parametrize("sampler", ["random", "tpe"])
+def test_an_interrupted_sweep_with_range_tests_decides_like_an_uninterrupted_one(
+    staged: Callable[[str], Stage], tmp_path_factory: pytest.TempPathFactory, done: int, sampler: str
+) -> None:
+    """Also when the driver dies between the order for a test and its finding, and where edges move out."""
+    text = AUTO.replace("sampler: random, pruner: asha", f"sampler: {sampler}, pruner: none").replace("trials: 12", "trials: 32")
+    narrow = (2e-4, 3e-3)  # below the best learning rate, so that the high edge moves
+    whole = Stage(tmp_path_factory.mktemp("whole"), text)
+    local.run(whole.desk(), Formula(bracket=narrow))
+    stage = staged(text)
+    session = Session("a", stage.desk(), Formula(bracket=narrow))
+    while stage.ledger.counts("small").closed < done:
+        session.run(0.0)
+    stage.release()
+    stage.desk().lease("a", 1)  # in hand, or a test that is ordered, when the driver dies
+    stage.release()
+    local.run(stage.desk(), Formula(bracket=narrow))
+    assert _log(stage) == _log(whole)
+    assert max(record.trial.config["optimizer"]["lr"] for record in stage.ledger.trials("small")) > narrow[1]
+
+
+def test_an_equal_test_of_another_sweep_costs_nothing(tmp_path: Path) -> None:
+    """The same config on the same data was tested before: its finding is taken, at no cost, and says so."""
+    first, second = Stage(tmp_path, AUTO), Stage(tmp_path, AUTO, name="other")
+    local.run(first.desk(), Formula())
+    train = Formula()
+    local.run(second.desk(), train)
+    assert train.tests == []
+    assert {(record.cached, record.finding.cost_steps) for record in second.ledger.range_tests("other")} == {(True, 0)}
+    assert [r.trial.values for r in first.ledger.trials("small")] == [r.trial.values for r in second.ledger.trials("other")]

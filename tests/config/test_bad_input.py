@@ -43,6 +43,12 @@ def case(name: str, text: str, line: int, column: int, path: str, *words: str) -
         case(
             "unknown optimizer", "optimizer: {name: loin}", 2, 13, "optimizer.name", "unknown optimizer loin", "adamw, adam, rms", '"lion"'
         ),
+        case("auto for another key", "optimizer: {weight_decay: auto}", 2, 13, "optimizer.weight_decay", "only optimizer.lr", "lr: auto"),
+        case("auto with one bound", "optimizer: {lr: {auto: [0.1]}}", 2, 18, "optimizer.lr", "two bounds", "{auto: [1e-4, 1e-1]}"),
+        case("auto from 0", "optimizer: {lr: {auto: [0, 1]}}", 2, 25, "optimizer.lr", "low is 0", "above 0"),
+        case("auto beside log", "optimizer: {lr: {auto: [1, 2], log: [1, 2]}}", 2, 32, "optimizer.lr", "auto and log", "keep one"),
+        case("auto beside a typo", "optimizer: {lr: {auto: null, defualt: 1}}", 2, 30, "optimizer.lr", "beside auto", '"default"'),
+        case("default outside auto", "optimizer: {lr: {auto: [1, 2], default: 3}}", 2, 32, "optimizer.lr", "default 3", "[1.0, 2.0]"),
         case("unknown schedule", "schedule: {name: cosin}", 2, 12, "schedule.name", "constant, step, multi_step", '"cosine"'),
         case("no milestones", "schedule: {name: multi_step, milestones: []}", 2, 30, "schedule.milestones", "[]", "a list of one or more"),
         case("a milestone of 0", "schedule: {name: multi_step, milestones: [0, 5]}", 2, 30, "schedule.milestones", "[0, 5]", "at least 1"),

@@ -13,6 +13,7 @@ from sweeper.ledger.database import parse
 from sweeper.ledger.owner import Owner
 from sweeper.ledger.records import Entry
 from sweeper.ledger.store import Ledger
+from sweeper.trial import RangeFinding
 from tests.ledger.fakes import claimed, new_sweep, numbered, process, report, trial
 
 SECRET = "hunter2-and-more"  # noqa: S105 - planted, to be found nowhere
@@ -85,6 +86,7 @@ def test_an_older_ledger_is_brought_up_to_date_once(url: str, tmp_path: Path) ->
     ledger.close()
     with sqlite3.connect(tmp_path / "runs" / "ledger.db") as connection:
         connection.execute("ALTER TABLE attempt DROP COLUMN how")
+        connection.execute("DROP TABLE range_test")
         connection.execute("UPDATE ledger SET version = 1")
     connection.close()
     code = "import sys; from sweeper.ledger.store import Ledger; print(len(Ledger.open(sys.argv[1]).trials('mlp')), flush=True)"
@@ -94,6 +96,8 @@ def test_an_older_ledger_is_brought_up_to_date_once(url: str, tmp_path: Path) ->
     ledger = Ledger.open(url)
     ledger.writer("mlp", writer.epoch).record([Entry(token, replace(report(0, 1), how="plain"))])
     assert [record.how for record in ledger.trials("mlp")] == ["plain"]
+    ledger.writer("mlp", writer.epoch).put_range_test("d", "s", RangeFinding("ok", "fine"))
+    assert [record.finding for record in ledger.range_tests("mlp")] == [RangeFinding("ok", "fine")]
     ledger.close()
     with sqlite3.connect(tmp_path / "runs" / "ledger.db") as connection:
         assert connection.execute("SELECT version FROM ledger").fetchall() == [(tables.VERSION,)]

@@ -10,7 +10,7 @@ from sweeper.ledger.owner import Owner
 from sweeper.ledger.records import Entry, Live, SweepState
 from sweeper.ledger.store import Ledger
 from sweeper.ledger.writer import Writer
-from sweeper.trial import Continue, Outcome, Report, Stop
+from sweeper.trial import Continue, Outcome, RangeFinding, Report, Stop
 from tests.ledger.fakes import DONE, claimed, finish, new_sweep, numbered, report, trial
 
 
@@ -319,3 +319,21 @@ def test_an_orphan_of_a_removed_sweep_cannot_write_into_its_namesake(ledger: Led
     assert (new.epoch > old.epoch, again > token) == (True, True)
     with pytest.raises(StaleWriterError):
         numbered(old, [trial(1)], "w0")
+
+
+def test_the_first_finding_of_a_range_test_stays(ledger: Ledger) -> None:
+    """Two workers may make the same test; another sweep finds it by its signature; it goes with its sweep."""
+    writer = claimed(ledger)
+    finding = RangeFinding("ok", "fine \0", 1e-2, (1e-3, 1e-1), 300, 0.5, {"losses": [[2.3, None]]})
+    for found in (finding, replace(finding, sentence="a second one")):
+        writer.put_range_test("d", "s", found)
+    [record] = ledger.range_tests("mlp")
+    assert (record.digest, record.finding, record.cached) == ("d", replace(finding, sentence="fine \\x00"), False)
+    assert ledger.equal_range_test("s") == record
+    assert ledger.equal_range_test("of other data") is None
+    stale, writer = writer, take_over(ledger, writer)
+    with pytest.raises(StaleWriterError):
+        stale.put_range_test("e", "s", finding)
+    writer.release_owner()
+    ledger.remove("mlp")
+    assert ledger.equal_range_test("s") is None

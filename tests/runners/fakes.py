@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
 from sweeper.errors import StaleWriterError
-from sweeper.trial import Command, Continue, Lease, Outcome, Refill, Report, Stop, Trial, Verdict
+from sweeper.trial import Command, Continue, Lease, Outcome, RangeFinding, RangeTest, Refill, Report, Stop, Trial, Verdict
 
 EPOCHS = 9
 RUNGS = frozenset({2, 6})
@@ -40,10 +40,19 @@ class FakeTrain:
     commands: list[tuple[int, int, Command]] = field(default_factory=list)
     stacks: list[list[int]] = field(default_factory=list)
     closed: int = 0
+    tests: list[str] = field(default_factory=list)
+    bad_tests: frozenset[str] = frozenset()
 
     def lanes(self, trial: Trial) -> int:  # noqa: ARG002 - the Protocol's signature
         """As many for every trial."""
         return self.side
+
+    def range_test(self, test: RangeTest) -> RangeFinding:
+        """Always the same, or an error."""
+        self.tests.append(test.digest)
+        if test.digest in self.bad_tests:
+            raise ValueError("nobody can train this")
+        return RangeFinding("ok", "fine", 0.1, (0.01, 1.0), 300, 0.5)
 
     def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
         """One report per live lane and epoch, until every lane is stopped; trial and epoch of ``poison`` bring the whole stack down."""
@@ -80,9 +89,13 @@ class FakeDesk:
     held: dict[str, list[Trial]] = field(default_factory=dict)
     leases: list[tuple[int, int | None]] = field(default_factory=list)
     alone: set[int] = field(default_factory=set)
+    wanted: list[RangeTest] = field(default_factory=list)
+    findings: dict[str, RangeFinding] = field(default_factory=dict)
 
-    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | None:
-        """The next trials in line, with tokens 100 + number; those that were given back come alone."""
+    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | RangeTest | None:
+        """The tests that are wanted, then the next trials in line, with tokens 100 + number; those that were given back come alone."""
+        if self.wanted:
+            return self.wanted[0]
         self.leases.append((lanes, None if beside is None else beside.number))
         mixed = beside is not None and (beside.number in self.alone or any(t.number in self.alone for t in self.todo[:lanes]))
         if mixed:
@@ -92,6 +105,11 @@ class FakeDesk:
             return None
         self.held[worker] = [*self.held.get(worker, []), *taken]
         return Lease(taken, tuple(100 + t.number for t in taken), RUNGS)
+
+    def tested(self, test: RangeTest, finding: RangeFinding) -> None:
+        """It is not wanted any more."""
+        self.wanted.remove(test)
+        self.findings[test.digest] = finding
 
     def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
         """Finite first, then ended, then the script."""

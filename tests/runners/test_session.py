@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sweeper.errors import InfrastructureError
 from sweeper.runners.session import Session
-from sweeper.trial import Command, Continue, Outcome, Refill, Report, Stop, Trial, Verdict
+from sweeper.trial import Command, Continue, Outcome, RangeTest, Refill, Report, Stop, Trial, Verdict
 from tests.runners.fakes import EPOCHS, GO_ON, FakeDesk, FakeTrain, report, trial
 
 PATIENT = 3600.0
@@ -314,3 +314,15 @@ def test_every_report_arrives_once_in_order_and_every_trial_ends(
         assert len(begun) <= 1 + (number in desk.alone)
         for start, end in pairwise([*begun, len(epochs)]):
             assert epochs[start:end] == list(range(1, end - start + 1))
+
+
+def test_range_tests_that_are_wanted_are_made_first() -> None:
+    """Then the lease goes on; one that raises is a finding with a sentence, and the trials are trained all the same."""
+    wanted = [RangeTest(digest, {}, 1e-7, 10.0, 100, 3) for digest in ("a", "b")]
+    desk, train = FakeDesk([trial(0), trial(1)], wanted=wanted), FakeTrain(bad_tests=frozenset("b"))
+    Session("w", desk, train).run(math.inf)
+    assert train.tests == ["a", "b"]
+    assert desk.findings["a"].bracket == (0.01, 1.0)
+    assert (desk.findings["b"].status, desk.findings["b"].bracket) == ("failed", None)
+    assert desk.findings["b"].sentence == "the range test failed: ValueError: nobody can train this"
+    assert desk.outcomes == {0: Outcome.COMPLETE, 1: Outcome.COMPLETE}

@@ -16,7 +16,7 @@ from typing import Self
 from sweeper.data.dataset import Dataset
 from sweeper.errors import SweeperError
 from sweeper.ports import Desk, Train
-from sweeper.trial import Lease, Report, Trial, Verdict
+from sweeper.trial import Lease, RangeFinding, RangeTest, Report, Trial, Verdict
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,15 @@ class SharedDesk:
         self._desk = desk
         self._lock = threading.Lock()
 
-    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | None:
+    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | RangeTest | None:
         """As ``Desk.lease``."""
         with self._lock:
             return self._desk.lease(worker, lanes, beside)
+
+    def tested(self, test: RangeTest, finding: RangeFinding) -> None:
+        """As ``Desk.tested``."""
+        with self._lock:
+            self._desk.tested(test, finding)
 
     def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
         """As ``Desk.report``."""

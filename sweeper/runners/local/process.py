@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweeper.errors import SweeperError
 from sweeper.runners.session import Session
-from sweeper.trial import Lease, Report, Trial, Verdict
+from sweeper.trial import Lease, RangeFinding, RangeTest, Report, Trial, Verdict
 
 if TYPE_CHECKING:
     from sweeper.runners.local.helpers import Job
@@ -36,10 +36,14 @@ class PipedDesk:
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
 
-    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | None:
+    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | RangeTest | None:
         """As ``Desk.lease``."""
-        answer: Lease | None = self._ask("lease", worker, lanes, beside)
+        answer: Lease | RangeTest | None = self._ask("lease", worker, lanes, beside)
         return answer
+
+    def tested(self, test: RangeTest, finding: RangeFinding) -> None:
+        """As ``Desk.tested``."""
+        self._ask("tested", test, finding)
 
     def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
         """As ``Desk.report``."""

@@ -8,7 +8,7 @@ from typing import Any
 import ray
 
 from sweeper.errors import InfrastructureError
-from sweeper.trial import Lease, Report, Trial, Verdict
+from sweeper.trial import Lease, RangeFinding, RangeTest, Report, Trial, Verdict
 
 
 class RemoteDesk:
@@ -21,10 +21,14 @@ class RemoteDesk:
     def __init__(self, actor: Any) -> None:
         self._actor = actor
 
-    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | None:
+    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | RangeTest | None:
         """As ``Desk.lease``."""
-        answer: Lease | None = _answer(self._actor.lease.remote(worker, lanes, beside))
+        answer: Lease | RangeTest | None = _answer(self._actor.lease.remote(worker, lanes, beside))
         return answer
+
+    def tested(self, test: RangeTest, finding: RangeFinding) -> None:
+        """As ``Desk.tested``."""
+        _answer(self._actor.tested.remote(test, finding))
 
     def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
         """As ``Desk.report``."""

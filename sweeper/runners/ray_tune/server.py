@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from sweeper.ports import Desk
-from sweeper.trial import Lease, Report, Trial, Verdict
+from sweeper.trial import Lease, RangeFinding, RangeTest, Report, Trial, Verdict
 
 
 class DeskServer:
@@ -22,9 +22,14 @@ class DeskServer:
         self._desk: Desk | None = None
         self._recorded = 0
 
-    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | None:
+    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | RangeTest | None:
         """As ``Desk.lease``."""
         return self._built().lease(worker, lanes, beside)
+
+    def tested(self, test: RangeTest, finding: RangeFinding) -> None:
+        """As ``Desk.tested``."""
+        self._built().tested(test, finding)
+        self._recorded += 1
 
     def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
         """As ``Desk.report``."""
@@ -46,7 +51,7 @@ class DeskServer:
         return self._built().open()
 
     def recorded(self) -> int:
-        """Reports and failures recorded by this process: it changes whenever the sweep gets on."""
+        """Reports, range tests and failures recorded by this process: it changes whenever the sweep gets on."""
         return self._recorded
 
     def _built(self) -> Desk:
