@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweeper.app import insight
+from sweeper.app import insight, ranges
 from sweeper.app.home import Home
 from sweeper.atomic import replace_text
 from sweeper.config.files import config_from_tree, dump_config
@@ -30,6 +30,7 @@ def close(home: Home, ledger: Ledger, writer: Writer, data: Dataset) -> None:
         writer.close_open(Outcome.CANCELLED, "cancelled before it was trained")
     if state is not SweepState.BROKEN:
         crown(home, ledger, writer, data)
+        ranges.write(home, ledger, writer.sweep)
         for unfinished in (home.sweep_dir(writer.sweep) / "checkpoints").glob("*.unfinished"):
             shutil.rmtree(unfinished, ignore_errors=True)  # of trials that were cancelled or failed, which nobody will take up
         writer.finish(SweepState.CANCELLED if state is SweepState.CANCELLING else SweepState.COMPLETE)

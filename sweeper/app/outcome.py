@@ -8,9 +8,12 @@ from rich.console import Console
 
 from sweeper.app.finish import size_of_winner
 from sweeper.app.home import Home
+from sweeper.app.ranges import ranges_in
+from sweeper.app.ranges import show as show_ranges
 from sweeper.app.sweep import Finished
 from sweeper.ledger.records import SweepState
 from sweeper.ledger.store import Ledger
+from sweeper.tracking.ranges import MOST_LINES
 from sweeper.tracking.tables import Winner, next_steps, winner_view
 
 WHY_NOT = {
@@ -75,6 +78,9 @@ def show(finished: Finished) -> None:
         for part in behind(winner):
             score = winner.metric.removeprefix("val_")
             console.print(f"by {score}, {winner.baseline_name} is ahead on the {part} part\n", style="yellow", markup=False)
+    if (ranges := ranges_in(ledger, sweep)) is not None:
+        show_ranges(console, ranges, MOST_LINES)
+    if winner is not None:
         console.print(next_steps(winner.config), soft_wrap=True)
     if counts.failed:
         reason = next(record.reason for record in ledger.trials(sweep.name) if record.outcome == "failed")
@@ -93,7 +99,8 @@ def as_dict(finished: Finished) -> dict[str, Any]:
     """The end of a sweep as one JSON object."""
     home = Home.from_environment()
     sweep, counts = finished.sweep, finished.counts
-    winner = winner_of(home, Ledger.open(home.ledger_url), finished)
+    ledger = Ledger.open(home.ledger_url)
+    winner, ranges = winner_of(home, ledger, finished), ranges_in(ledger, sweep)
     return {
         "sweep": sweep.name,
         "state": sweep.state.value,
@@ -114,6 +121,7 @@ def as_dict(finished: Finished) -> dict[str, Any]:
         "test": sweep.facts.get("test"),
         "baseline_ahead": behind(winner) if winner else None,
         "baseline": sweep.facts.get("baseline"),
+        "lr_range": ranges and ranges.as_dict(),
         "tracking_pending": finished.pending,
         "seconds": round(finished.seconds, 3),
         "exit_code": finished.exit_code,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rich.console import Console
@@ -15,10 +15,12 @@ from sweeper.app.naming import Choice, choose
 from sweeper.config.distributions import Auto, Distribution, Int, Log, Uniform
 from sweeper.config.distributions import Choice as Options
 from sweeper.config.files import find_space
+from sweeper.config.parse_distribution import AUTO
 from sweeper.config.space import Space
+from sweeper.search.brackets import SEEDS, STEPS, Unmeasured
 from sweeper.search.study import Study
 from sweeper.tracking.words import scalar
-from sweeper.trial import Trial
+from sweeper.trial import RangeFinding, Trial
 
 SHOWN = 5
 
@@ -62,9 +64,19 @@ def plan(space_name: str, overrides: Sequence[str], trials: int | None, name: st
     choice = choose(space, known_sweeps(Home.from_environment()), name=name, fresh=False)
     study = Study(choice.space, choice.space.base.search.trials)
     first: list[Trial] = []
-    while len(first) < SHOWN and (asked := study.ask(SHOWN - len(first))):
-        first += asked
+    auto = {leaf.name for leaf in choice.space.leaves if isinstance(leaf.distribution, Auto)}
+    while len(first) < SHOWN and (asked := _asked(study, SHOWN - len(first))):
+        first += [replace(trial, values={**trial.values, **dict.fromkeys(auto & trial.values.keys(), AUTO)}) for trial in asked]
     return Plan(choice, tuple(first[:SHOWN]), tuple(sorted(study.ask_at)))
+
+
+def _asked(study: Study, number: int) -> list[Trial]:
+    """The next trials; which learning rate a range test will give them, nobody knows yet."""
+    while True:
+        try:
+            return study.ask(number)
+        except Unmeasured as wanted:
+            study.brackets.take(wanted.test.digest, RangeFinding("", "not tested yet"))
 
 
 def told(distribution: Distribution) -> str:
@@ -105,6 +117,12 @@ def show(made: Plan) -> None:
     for leaf in space.leaves:
         parameters.add_row(leaf.name, told(leaf.distribution), "yes" if leaf.structural else "")
     console.print(parameters)
+    if any(isinstance(leaf.distribution, Auto) for leaf in space.leaves):
+        console.print(
+            f"auto: a range test of {SEEDS} models and {STEPS} steps comes before the first trial of each shape and optimizer, "
+            "and suggests the first learning rate",
+            soft_wrap=True,
+        )
     console.print(f"the first {len(made.first)} trials:")
     for trial in made.first:
         console.print("  " + ", ".join(f"{key}={scalar(value)}" for key, value in trial.values.items()), markup=False, soft_wrap=True)

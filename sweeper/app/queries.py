@@ -14,6 +14,8 @@ from sweeper.app.existing import existing, existing_trial, known_sweeps
 from sweeper.app.finish import final_config, size_of_winner
 from sweeper.app.home import Home
 from sweeper.app.naming import ACTIVE
+from sweeper.app.ranges import ranges_in
+from sweeper.app.ranges import show as show_ranges
 from sweeper.atomic import replace_text
 from sweeper.config.files import dump_config
 from sweeper.errors import InputError, SweepHeldError
@@ -58,14 +60,17 @@ def show(what: str, printer: Printer) -> None:
             Console(highlight=False).print(trial_panel(name, record, reports, sweep.metric, found))
         return
     records = ledger.trials(name)
+    ranges = ranges_in(ledger, sweep)
     if printer:
-        printer({**_sweep(sweep), "trials": [_trial(record) for record in records]})
+        printer({**_sweep(sweep), "trials": [_trial(record) for record in records], "lr_range": ranges and ranges.as_dict()})
     else:
         console = Console(highlight=False)
         console.print(sweeps_table([(sweep, ledger.counts(name), ledger.best(name))]))
         console.print(trials_table(records, sweep.metric))
         if (size := size_of_winner(sweep)) is not None:
             console.print(f"the winner has {size}")
+        if ranges is not None:
+            show_ranges(console, ranges)
 
 
 def best(name: str, trial: int | None, output: Path | None) -> None:

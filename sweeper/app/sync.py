@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sweeper.app import insight
+from sweeper.app import insight, ranges
 from sweeper.app.existing import existing, known_sweeps
 from sweeper.app.home import Home
 from sweeper.ledger.store import Ledger
@@ -24,6 +24,7 @@ def mirror_of(home: Home, ledger: Ledger) -> MlflowMirror:
     def files(sweep: str) -> Iterable[Path]:
         folder, best = home.sweep_dir(sweep), ledger.best(sweep)
         pictures = insight.draw(folder, ledger.reports(sweep, best.number), best.best_epoch) if best and best.best_epoch else []
+        ranges.draw(folder)
         return [path for path in (folder / "best.yaml", *sorted((folder / "lr_range").glob("*")), *pictures) if path.is_file()]
 
     return MlflowMirror(ledger, home.tracking_uri, home.artifacts, files)

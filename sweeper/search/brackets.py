@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sweeper.config.distributions import Auto, Log
@@ -201,6 +201,18 @@ class Brackets:
         if test.digest not in self._findings:
             raise Unmeasured(test)
         return self._bracket(self._leaves[name], test.digest)
+
+    def shapes(self, trials: Iterable[Trial]) -> dict[str, tuple[str, Bracket]]:
+        """What was tested for these trials, in words, and its bracket as it is now, by the test's digest."""
+        found: dict[str, tuple[str, Bracket]] = {}
+        for trial in trials:
+            name = self._auto(trial.values)
+            digest = None if name is None else self._test(trial.values).digest
+            if name is not None and digest in self._findings and digest not in found:
+                drawn = [f"{key} {value}" for key, value in trial.values.items() if key in self._structural]
+                words = ", ".join(drawn) or f"optimizer {trial.config['optimizer']['name']}"
+                found[digest] = words, self._bracket(self._leaves[name], digest)
+        return found
 
     def close(self, trial: Trial, value: float) -> None:
         """A trial is complete, with this best value: edges move when the best ones pile up there."""

@@ -124,4 +124,5 @@ class Mirroring:
         self._ledger.mark_sweep(self._sweep.name, run_id=run.run_id, state=self._sweep.state)
 
     def _picture(self) -> Picture:
-        return parent_picture(self._sweep, self._space, [self._closed[order] for order in sorted(self._closed)])
+        closed = [self._closed[order] for order in sorted(self._closed)]
+        return parent_picture(self._sweep, self._space, closed, self._ledger.range_tests(self._sweep.name))

@@ -8,9 +8,10 @@ from typing import Any
 
 from sweeper.config.files import flat, tree_of
 from sweeper.config.space import Space
-from sweeper.ledger.records import SweepRecord, SweepState, TrialRecord
+from sweeper.ledger.records import RangeRecord, SweepRecord, SweepState, TrialRecord
 from sweeper.tracking.child import people_tags, sweep_id
-from sweeper.tracking.picture import SWEEP_ID, Picture, Point, Status, milliseconds, texts
+from sweeper.tracking.picture import SWEEP_ID, Picture, Point, Status, cut, milliseconds, texts
+from sweeper.tracking.ranges import Ranges, ranges_of
 from sweeper.tracking.words import number
 from sweeper.trial import Outcome
 
@@ -23,14 +24,16 @@ def experiment_of(sweep: SweepRecord, space: Space) -> str:
     return str(sweep.facts.get("experiment", space.name))
 
 
-def parent_picture(sweep: SweepRecord, space: Space, closed: Sequence[TrialRecord]) -> Picture:
+def parent_picture(sweep: SweepRecord, space: Space, closed: Sequence[TrialRecord], tests: Sequence[RangeRecord] = ()) -> Picture:
     """The run of a sweep as it is now.
 
     Args:
         sweep: the sweep.
         space: what it searches.
         closed: its closed trials, in the order of closing.
+        tests: its range tests.
     """
+    ranges = ranges_of(space, tests, closed)
     best = best_of(sweep, closed)
     facts = sweep.facts
     tags = {
@@ -45,6 +48,7 @@ def parent_picture(sweep: SweepRecord, space: Space, closed: Sequence[TrialRecor
         # Tags and not params, which could not be changed: a sweep may be gone on with elsewhere.
         **texts(flat({"resources": tree_of(space.base)["resources"]})),
         **_fact_tags(facts),
+        **_range_tags(ranges),
     }
     if sweep.owner is not None:
         tags |= {"driver": f"{sweep.owner.host}:{sweep.owner.pid}"}
@@ -53,7 +57,7 @@ def parent_picture(sweep: SweepRecord, space: Space, closed: Sequence[TrialRecor
     over = sweep.state in OVER
     if over:
         counts = {f"trials.{outcome}": str(sum(record.outcome is outcome for record in closed)) for outcome in Outcome}
-        tags |= {"mlflow.note.content": _note(sweep, closed, best), **counts}
+        tags |= {"mlflow.note.content": _note(sweep, closed, best, ranges), **counts}
     return Picture(
         identity=sweep_id(sweep),
         name=sweep.name,
@@ -63,7 +67,7 @@ def parent_picture(sweep: SweepRecord, space: Space, closed: Sequence[TrialRecor
         tags=tags,
         # The baseline goes with what was fixed before the search: among the metrics its bars would come before every curve.
         params=texts({**space.identity(), **{f"baseline.{key}": value for key, value in _finite(facts.get("baseline", {})).items()}}),
-        points=(*progress_points(sweep, closed), *(_test_points(sweep, len(closed)) if over else ())),
+        points=(*progress_points(sweep, closed), *(_last_points(sweep, len(closed), ranges) if over else ())),
     )
 
 
@@ -88,11 +92,23 @@ def progress_points(sweep: SweepRecord, closed: Sequence[TrialRecord]) -> list[P
     return points
 
 
-def _test_points(sweep: SweepRecord, step: int) -> list[Point]:
-    """The winner's result on the test part."""
+def _last_points(sweep: SweepRecord, step: int, ranges: Ranges | None) -> list[Point]:
+    """The winner's result on the test part, and what range tests cost."""
     at_ms = milliseconds(sweep.created if sweep.ended is None else sweep.ended)
     test = _finite(sweep.facts.get("test", {}).get("metrics", {}))
-    return [Point(f"test_{key.removeprefix('test_')}", value, at_ms, step) for key, value in test.items()]
+    cost = {} if ranges is None else {"lr_range_tests": float(ranges.made), "lr_range_steps": float(ranges.steps)}
+    cost |= {} if ranges is None else {"lr_range_seconds": ranges.seconds}
+    tested = {f"test_{key.removeprefix('test_')}": value for key, value in test.items()}
+    return [Point(key, value, at_ms, step) for key, value in {**tested, **cost}.items()]
+
+
+def _range_tags(ranges: Ranges | None) -> dict[str, str]:
+    """What range tests cost, and what became of the brackets."""
+    if ranges is None:
+        return {}
+    tags = {"lr_range": ranges.cost()}
+    tags |= {f"lr_range.{one.record.digest}": cut(f"{one.shape}: {one.bracket.sentence}") for one in ranges.tests}
+    return tags | ({"lr_range.widened": cut("; ".join(ranges.widened))} if ranges.widened else {})
 
 
 def _finite(values: Mapping[str, Any]) -> dict[str, float]:
@@ -115,11 +131,12 @@ def _fact_tags(facts: Mapping[str, Any]) -> dict[str, str]:
     return texts({**versions, **plain, **({"baseline": baseline} if baseline else {})})
 
 
-def _note(sweep: SweepRecord, closed: Sequence[TrialRecord], best: TrialRecord | None) -> str:
+def _note(sweep: SweepRecord, closed: Sequence[TrialRecord], best: TrialRecord | None, ranges: Ranges | None) -> str:
     """What MLflow's UI shows as the run's description."""
     done = f"{len(closed)} trials, {sum(record.outcome is Outcome.COMPLETE for record in closed)} complete."
+    searched = [] if ranges is None else [f"Learning rates: {ranges.cost()}.", "\n".join(f"- {line}" for line in ranges.lines())]
     if best is None:
-        return f"{done} No winner: no trial is complete."
+        return "\n\n".join([f"{done} No winner: no trial is complete.", *searched])
     lines = [f"Winner: **{sweep.name}/{best.number}**, {sweep.metric} {number(best.best_value)} at epoch {best.best_epoch}. {done}"]
     baseline = sweep.facts.get("baseline", {})
     if sweep.metric in baseline:
@@ -128,4 +145,4 @@ def _note(sweep: SweepRecord, closed: Sequence[TrialRecord], best: TrialRecord |
         touches = sweep.facts["test"].get("touches", 1)
         shown = ", ".join(f"{key.removeprefix('test_')} {number(value)}" for key, value in test.items())
         lines.append(f"Test part (touched {'once' if touches == 1 else f'{touches} times'}): {shown}.")
-    return "\n\n".join(lines)
+    return "\n\n".join([*lines, *searched])

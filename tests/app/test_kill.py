@@ -23,8 +23,9 @@ STACKED = (
     .replace("shapes: trials", "shapes: auto")
     .replace("width: {choice: [8, 16]}", "width: 16")
     .replace("trials: 8", "trials: 4")
+    .replace("lr: {log: [1e-4, 1e-1]}", "lr: {auto: [1e-4, 1e-1]}")
 )
-"""Four trials that are trained as one program and end together."""
+"""Four trials that are trained as one program and end together, with learning rates from a range test."""
 
 ENDLESS = LONGER.replace("epochs: 120", "epochs: 4000")
 """For sweeps that are not brought to their end."""
@@ -77,13 +78,15 @@ def test_kill_9_of_the_driver_and_then_of_a_worker(home: Path) -> None:
 
 
 def test_kill_9_in_the_middle_of_a_stack(home: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The trials that were side by side end with the very values of a sweep that nobody killed."""
+    """The trials that were side by side end with the very values of a sweep that nobody killed; their range test is not made again."""
     command = ("sweep", write(home, STACKED), "--runner", "local", "--json")
     driver = started(*command)
     wait_for(lambda: epochs(home) >= 16)
     kill(driver)
     assert closed(home) == 0
+    [tested] = ledger_of(home).range_tests("tiny")
     _finish(home, *command)
+    assert ledger_of(home).range_tests("tiny") == [tested]
     other = tmp_path_factory.mktemp("whole")
     assert sweeper(*command, SWEEPER_HOME=str(other)).returncode == 0
     assert _best(home) == _best(other)

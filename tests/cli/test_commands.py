@@ -20,6 +20,14 @@ def test_plan_tells_parameters_rungs_and_first_configs(run: Run, home: Path) -> 
     assert list(home.iterdir()) == []
 
 
+def test_plan_says_that_a_range_test_comes_first(run: Run) -> None:
+    """Nobody knows the learning rates yet."""
+    done = run("plan", "mlp", "--set", "optimizer.lr=auto")
+    assert "optimizer.adamw.lr=auto" in done.out
+    assert "optimizer.sgd.lr" in done.out
+    assert "auto: a range test of 3 models and 100 steps" in done.out
+
+
 def test_plan_tells_of_processes(run: Run) -> None:
     """What each trial takes, where that is more than one process."""
     done = run("plan", "mlp", "--set", "resources.processes=2", "--set", "resources.sharding=fsdp")
