@@ -41,7 +41,7 @@ BASE: dict[str, Any] = {
 TINY = """
 name: tiny
 model: {family: mlp, width: 16}
-optimizer: {name: adamw, lr: {log: [1e-3, 1e-2]}}
+optimizer: {name: adamw, lr: auto}
 training: {epochs: 2, batch_size: 128}
 search: {trials: 2, sampler: random, grace_epochs: 2}
 """

@@ -151,7 +151,9 @@ class LedgerDesk:
         del self._tokens[number]
 
     def _remembered(self, test: RangeTest) -> bool:
-        """Whether an equal test was made before; a failed one is made again, since its code may have been mended."""
+        """Whether an equal test was made before; a failed one, and one of a user's model, is made again: its code may be other now."""
+        if test.config["model"]["family"] == "custom":
+            return False
         equal = self._ledger.equal_range_test(self._signature(test))
         if equal is None or equal.finding.status == TEST_FAILED:
             return False

@@ -317,6 +317,16 @@ def test_an_interrupted_sweep_with_range_tests_decides_like_an_uninterrupted_one
     assert max(record.trial.config["optimizer"]["lr"] for record in stage.ledger.trials("small")) > narrow[1]
 
 
+def test_a_test_of_a_users_model_is_made_again(tmp_path: Path) -> None:
+    """Nobody knows whether its code is what it was."""
+    text = AUTO.replace(
+        "{family: mlp, width: {choice: [8, 16, 32]}, dropout: {uniform: [0.0, 0.5]}}", "{family: custom, path: 'nets:build'}"
+    )
+    for name in ("small", "other"):
+        local.run(Stage(tmp_path, text, name=name).desk(), train := Formula())
+        assert len(train.tests) == 1
+
+
 def test_an_equal_test_of_another_sweep_costs_nothing(tmp_path: Path) -> None:
     """The same config on the same data was tested before: its finding is taken, at no cost, and says so."""
     first, second = Stage(tmp_path, AUTO), Stage(tmp_path, AUTO, name="other")

@@ -12,7 +12,7 @@ import pytest
 from sweeper.config import keys
 from sweeper.config.files import find_space
 from sweeper.config.json_schema import space_json_schema
-from sweeper.config.parse_distribution import KINDS
+from sweeper.config.parse_distribution import AUTO, KINDS
 from sweeper.config.strict_yaml import load, load_file
 
 SPACES = Path(__file__).resolve().parents[2] / "search_spaces"
@@ -51,6 +51,7 @@ def test_a_shipped_space_fits_and_points_at_the_schema(file: Path) -> None:
         "name: a\nmodel: {depth: 3}\ntraining: {clip_norm: {choice: [null, 1.0]}}\n",
         "name: a\nmodel: {choice: [{family: mlp}, {family: cnn, kernel: {choice: [3, 5]}}], default: cnn}\n",
         "name: a\nforbid: [{model.depth: {'>=': 3}, model.norm: batch}]\n",
+        "name: a\noptimizer: {choice: [{name: sgd, lr: auto}, {name: adamw, lr: {auto: [1e-4, 1e-1], default: 1e-2}}]}\n",
         "name: a\nprovenance: {anything: [1, {goes: here}]}\n",
     ],
 )
@@ -74,6 +75,8 @@ def test_what_the_loader_accepts_fits(text: str) -> None:
         "name: a\ndata: {seed: {int: [0, 3]}}\n",
         "name: a\ntraining: {seed: {int: [0, 3]}}\n",
         "name: a\nforbid: [{model.widht: 3}]\n",
+        "name: a\noptimizer: {weight_decay: auto}\n",
+        "name: a\noptimizer: {lr: atuo}\n",
     ],
 )
 def test_what_the_loader_refuses_is_marked_in_the_editor(text: str) -> None:
@@ -92,4 +95,4 @@ def test_no_key_is_called_like_a_distribution() -> None:
     """A mapping with such a key can only be a distribution."""
     for section in keys.SEARCHED:
         for node in keys.members(section).values():
-            assert not set(node.model_fields) & {*KINDS, "default", "when"}
+            assert not set(node.model_fields) & {*KINDS, AUTO, "default", "when"}

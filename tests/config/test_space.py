@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sweeper.config.distributions import Choice, Int, Log, Uniform
+from sweeper.config.distributions import Auto, Choice, Int, Log, Uniform
 from sweeper.config.files import dump_config, find_space, load_config, tree_of
 from sweeper.config.schema import AdamW, Mlp, Sgd
 from sweeper.config.space import Forbidden, Leaf, Resolved, Space
@@ -109,6 +109,19 @@ def test_a_leaf_says_what_it_is() -> None:
     assert leaves["optimizer"] == Leaf("optimizer", "optimizer", Choice(("adamw", "sgd")), structural=True)
     assert leaves["optimizer.sgd.lr"] == Leaf("optimizer.sgd.lr", "optimizer.lr", Log(0.05, 0.5), structural=False)
     assert leaves["model.depth"] == Leaf("model.depth", "model.depth", Int(1, 2), structural=True)
+
+
+def test_a_learning_rate_may_be_left_to_a_range_test() -> None:
+    """Its default is nobody's before it was tested, and the default config has the schema's meanwhile, within the user's own range."""
+    space = parse("name: a\noptimizer: {choice: [{name: sgd, lr: auto}, {name: adamw, lr: {auto: [2e-3, 2e-1]}}]}")
+    sgd, adamw = (leaf for leaf in space.leaves if leaf.path == "optimizer.lr")
+    assert (sgd.distribution, adamw.distribution) == (Auto(1e-2), Auto(1e-3, (2e-3, 2e-1)))
+    assert (space.usual(sgd), space.usual(adamw)) == (None, None)
+    assert space.base.optimizer == Sgd(lr=1e-2)
+    assert space.under({"optimizer": "adamw"}).optimizer.lr == pytest.approx(2e-2)
+    assert space.identity()["optimizer.adamw.lr"] == {"auto": [2e-3, 2e-1], "default": None}
+    assert space.combinations() is None
+    assert {config.optimizer.lr for config in space.corners()} == {1e-3, 1e-1, 2e-3, 2e-1}
 
 
 def test_a_sub_tree_brings_its_own_ranges() -> None:
