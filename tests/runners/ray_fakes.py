@@ -15,7 +15,7 @@ import numpy as np
 from sweeper.data.dataset import Dataset
 from sweeper.errors import StaleWriterError
 from sweeper.ports import Train
-from sweeper.trial import Command, Continue, Lease, Outcome, Refill, Report, Stop, Trial, Verdict
+from sweeper.trial import Command, Continue, Lease, Outcome, RangeFinding, RangeTest, Refill, Report, Stop, Trial, Verdict
 
 EPOCHS = 5
 
@@ -31,12 +31,15 @@ class FileDesk:
         self._holder: dict[int, tuple[str, int]] = {}
         self._closed: set[int] = set()
         self._token = 0
+        self._tested = False
         for event in events(self.ledger):
             self._apply(event)
         self._write({"kind": "built", "pid": os.getpid(), "torch": "torch" in sys.modules, "tune": "ray.tune" in sys.modules})
 
-    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | None:
-        """The lowest numbers that nobody holds, with a new token each; all are of one shape."""
+    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | RangeTest | None:
+        """A range test before anything else; then the lowest numbers that nobody holds, with a new token each; all are of one shape."""
+        if not self._tested:
+            return RangeTest("only", {}, 1e-7, 10.0, 100, 3)
         free = [n for n in range(self.count) if n not in self._closed and n not in self._holder][:lanes]
         if not free:
             return None
@@ -45,6 +48,10 @@ class FileDesk:
             self._write({"kind": "attempt", **attempt, "beside": None if beside is None else beside.number})
         trials = tuple(Trial(n, n, {}, {}, "0") for n in free)
         return Lease(trials, tuple(self._holder[n][1] for n in free), frozenset({2}))
+
+    def tested(self, test: RangeTest, finding: RangeFinding) -> None:
+        """The test is not wanted any more."""
+        self._write({"kind": "tested", "digest": test.digest, "bracket": finding.bracket})
 
     def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
         """Every report goes on until it says that training has ended."""
@@ -89,6 +96,8 @@ class FileDesk:
             case "attempt":
                 self._token = event["token"]
                 self._holder[event["trial"]] = (event["worker"], event["token"])
+            case "tested":
+                self._tested = True
             case "closed":
                 self._closed.add(event["trial"])
                 self._holder.pop(event["trial"])
@@ -140,6 +149,10 @@ class SlowTrain:
     def lanes(self, trial: Trial) -> int:  # noqa: ARG002 - the Protocol's signature
         """As many for every trial."""
         return self.made.side
+
+    def range_test(self, test: RangeTest) -> RangeFinding:
+        """The ladder itself."""
+        return RangeFinding("ok", "fine", 1e-3, (test.low, test.high))
 
     def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
         """Each lane from its trial's first epoch on; a freed one may get another trial."""

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sweeper.runners.local import Helpers, SharedDesk, run
-from sweeper.trial import Outcome
+from sweeper.trial import Outcome, RangeTest
 from tests.runners.fakes import FakeDesk, FakeTrain, trial
 from tests.runners.processes import descendants, survivors
 
@@ -43,12 +43,13 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 
 def test_a_helper_trains_and_ends() -> None:
-    """It takes leases as any worker, tells the desk of every trial, and is gone when nothing is open."""
-    desk = FakeDesk([trial(number) for number in range(3)])
+    """It takes leases as any worker, makes the tests that are wanted, tells the desk of it all, and is gone when nothing is open."""
+    desk = FakeDesk([trial(number) for number in range(3)], wanted=[RangeTest("a", {}, 1e-7, 10.0, 100, 3)])
     with Helpers(SharedDesk(desk), quick, NO_DATA) as helpers:
         assert not helpers.at_work()
         helpers.start(1)
         wait_for(lambda: not helpers.at_work())
+    assert desk.findings["a"].bracket == (0.01, 1.0)
     assert desk.outcomes == dict.fromkeys(range(3), Outcome.COMPLETE)
     assert desk.released == ["local-1"]  # when it had gone, with nothing in hand
     assert not descendants(os.getpid())

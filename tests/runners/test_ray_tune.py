@@ -65,8 +65,9 @@ def in_the_middle(
 
 
 def test_two_workers_train_every_trial_exactly_once(tmp_path: Path) -> None:
-    """Twenty trials: one attempt each, all epochs once, by two processes; the desk's process has neither torch nor Tune."""
+    """Twenty trials: a range test first, one attempt each, all epochs once, by two processes; the desk's has neither torch nor Tune."""
     happened = sweep(tmp_path, 20, MakeTrain(0.02))
+    assert {(event["digest"], *event["bracket"]) for event in of("tested", happened)} == {("only", 1e-7, 10.0)}
     assert sorted(event["trial"] for event in of("attempt", happened)) == list(range(20))
     assert sorted(event["trial"] for event in of("closed", happened)) == list(range(20))
     assert Counter((e["trial"], e["epoch"]) for e in of("report", happened)) == Counter(
