@@ -21,6 +21,7 @@ from sweeper.ledger import invariants
 from sweeper.ledger.invariants import Violation
 from sweeper.ledger.records import SweepRecord, SweepState, TrialRecord
 from sweeper.ledger.store import Ledger
+from sweeper.search.brackets import Brackets, Unmeasured
 from sweeper.trial import Outcome
 
 SEARCHER_STATES = {
@@ -91,11 +92,22 @@ def _check(home: Home, ledger: Ledger, sweep: SweepRecord) -> Iterator[Violation
 
 
 def _searcher(ledger: Ledger, sweep: SweepRecord) -> Iterator[Violation]:
-    """I3: the rebuilt Optuna study has the ledger's trials, states and values."""
+    """I3: the rebuilt Optuna study has the ledger's trials, states and values; a range test that a trial was drawn from is there, too."""
     from sweeper.search.tpe import rebuild
 
-    study = rebuild(Space.parse(sweep.space, f"the ledger's space of {sweep.name}"), ledger.past(sweep.name))
+    space = Space.parse(sweep.space, f"the ledger's space of {sweep.name}")
+    study = rebuild(space, ledger.past(sweep.name))
     records = ledger.trials(sweep.name)
+    brackets = Brackets(space)
+    for test in ledger.range_tests(sweep.name):
+        brackets.take(test.digest, test.finding)
+    for record in records:
+        try:
+            brackets.of(record.trial)
+        except Unmeasured as missing:
+            yield Violation(
+                "I3", f"{sweep.name}/{record.number}", f"was drawn from range test {missing.test.digest}, which is not on record"
+            )
     if len(study.trials) != len(records):
         yield Violation("I3", sweep.name, f"{len(study.trials)} trials in the searcher, {len(records)} in the ledger")
         return
