@@ -120,7 +120,7 @@ def show(made: Plan) -> None:
     if any(isinstance(leaf.distribution, Auto) for leaf in space.leaves):
         console.print(
             f"auto: a range test of {SEEDS} models and {STEPS} steps comes before the first trial of each shape and optimizer, "
-            "and suggests the first learning rate",
+            "and suggests its first learning rate",
             soft_wrap=True,
         )
     console.print(f"the first {len(made.first)} trials:")
