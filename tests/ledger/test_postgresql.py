@@ -13,12 +13,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+import sqlalchemy as sa
 
 from sweeper.errors import InfrastructureError, SweepHeldError
+from sweeper.ledger import tables
 from sweeper.ledger.invariants import check
 from sweeper.ledger.owner import Owner
 from sweeper.ledger.records import Entry
 from sweeper.ledger.store import Ledger
+from sweeper.trial import RangeFinding
 from tests.ledger import test_store, test_writer
 from tests.ledger.fakes import DONE, claimed, finish, line, new_sweep, numbered, process, report, trial
 from tests.ledger.test_kill import DRIVE
@@ -105,6 +108,28 @@ def test_what_holds_on_sqlite_holds_on_postgresql(test, url: str) -> None:
     """Round trips, fencing, counts, the past and the tracker's cursor do not depend on the store."""
     ledger = Ledger.open(url)
     test(ledger)
+    ledger.close()
+
+
+def test_an_older_database_is_brought_up_to_date(url: str) -> None:
+    """Tables of the first version get what later ones have, column by column as a fresh database has them."""
+    ledger = Ledger.open(url)
+    fresh = {column.name: str(column.type) for column in tables.range_test.columns}
+    with ledger.database.write() as connection:
+        for statement in ("ALTER TABLE attempt DROP COLUMN how", "DROP TABLE range_test", "UPDATE ledger SET version = 1"):
+            connection.exec_driver_sql(statement)
+    ledger.close()
+    ledger = Ledger.open(url)
+    writer = claimed(ledger)
+    writer.put_range_test("d", "s", RangeFinding("ok", "fine", 1e-2, (1e-3, 1e-1), 300, 0.5))
+    assert ledger.range_tests("mlp")[0].finding.bracket == (1e-3, 1e-1)
+    with ledger.database.read() as connection:
+        found = sa.inspect(connection).get_columns("range_test")
+        assert {column["name"]: str(column["type"]) for column in found} == fresh | {
+            "seconds": "DOUBLE PRECISION",
+            "at": "DOUBLE PRECISION",
+        }
+        assert connection.execute(sa.select(tables.ledger.c.version)).scalar_one() == tables.VERSION
     ledger.close()
 
 
