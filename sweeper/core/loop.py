@@ -117,13 +117,56 @@ def record_losses(trials: Sequence[Trial], data: Dataset, schedule: Schedule | N
     Raises:
         InputError: a config does not fit the data.
     """
+    return record_scores(trials, data, schedule, [steps], device=device, validate=False)[0]
+
+
+def record_scores(
+    trials: Sequence[Trial], data: Dataset, schedule: Schedule | None, pieces: Sequence[int], *, device: str = "auto", validate: bool = True
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """``record_losses``, with a look at the validation part after each of some pieces, every one of which begins a new pass.
+
+    As many trials as ``sweeper.core.stack.choose.together`` allows are in memory at a time.
+
+    Args:
+        trials: as in ``train``.
+        data: as in ``train``.
+        schedule: as in ``record_losses``.
+        pieces: steps of each.
+        device: as in ``train``.
+        validate: False: no look, and no scores.
+
+    Returns:
+        The losses, float32 ``[K, steps]`` as those of ``record_losses``; and ``val_loss`` and the task's other scores by name, float64
+        ``[K, pieces]``. NaN once a trial's loss is not finite: scores of a broken model are numbers that mean nothing.
+
+    Raises:
+        InputError: a config does not fit the data.
+    """
     resident = Resident.of(data, pick_device(device))
     set_threads(trials[0], resident)
     choice = together(trials[0], resident)
+    losses: list[np.ndarray] = []
+    scores: list[list[dict[str, float]]] = []
     try:
-        return np.asarray(choice.stack(trials, resident, schedule, steps).record(steps).numpy())
+        for first in range(0, len(trials), choice.lanes):
+            group = trials[first : first + choice.lanes]
+            stack = choice.stack(group, resident, schedule, sum(pieces))
+            recorded, seen = [], []
+            for steps in pieces:
+                recorded.append(stack.record(steps).numpy())
+                seen.append(stack.validate() if validate else {})
+            losses.append(np.concatenate(recorded, axis=1))
+            scores += [[piece[slot] for piece in seen] for slot in range(len(group))] if validate else []
     finally:
         choice.dismiss(resident)
+    found = np.concatenate(losses)
+    gone = np.logical_or.accumulate(~np.isfinite(found), axis=1)
+    found[:, 1:][gone[:, :-1]] = np.nan
+    if not scores:
+        return found, {}
+    told = {name: np.array([[piece[name] for piece in lane] for lane in scores]) for name in scores[0][0] if name.startswith("val_")}
+    sound = ~gone[:, np.cumsum(pieces) - 1] & np.isfinite(told["val_loss"])
+    return found, {name: np.where(sound, values, np.nan) for name, values in told.items()}
 
 
 def set_threads(trial: Trial, resident: Resident) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from sweeper.config.schema import WarmupCosine
 from sweeper.core import checkpoint, schedule
-from sweeper.core.loop import record_losses, train
+from sweeper.core.loop import record_losses, record_scores, train
 from sweeper.data.dataset import Dataset
 from sweeper.errors import InputError
 from sweeper.trial import Outcome, Refill, Stop, Trial
@@ -199,3 +199,24 @@ def test_arms_of_a_recording_may_differ_in_rate_schedule_and_seed(digits: Datase
     assert len({row.tobytes() for row in losses}) == 3
     for arm, row in zip(arms, losses, strict=True):
         assert np.array_equal(record_losses([arm], digits, None, 30, device="cpu")[0], row)
+
+
+def test_scores_of_a_recording_are_those_of_training(digits: Dataset, make_trial: Any, drive: Any) -> None:
+    """After the steps of an epoch they are what that epoch reports, by either engine and for more trials than fit side by side."""
+    trials = [make_trial(n, seed=n % 2, model=NOISY, training={"epochs": 2}) for n in range(18)]
+    steps = -(-len(digits.train) // 64)
+    losses, scores = record_scores(trials, digits, None, [steps, steps], device="cpu")
+    assert losses.shape == (18, 2 * steps)
+    for trial in trials[:2]:
+        reports = drive(train([trial], digits, device="cpu"))
+        for name in ("val_loss", "val_accuracy", "val_f1_macro"):
+            assert scores[name][trial.number].tolist() == [report.metrics[name] for report in reports]
+    assert np.array_equal(scores["val_loss"][::2], np.broadcast_to(scores["val_loss"][0], (9, 2)))
+
+
+def test_a_broken_model_has_no_scores(digits: Dataset, make_trial: Any) -> None:
+    """Not even an accuracy, which would be a number; nor has it losses any more."""
+    trials = [make_trial(n, optimizer={"name": "sgd", "lr": lr}, training={"clip_norm": None}) for n, lr in enumerate((1e-3, 1e30))]
+    losses, scores = record_scores(trials, digits, lambda _: 1.0, [5, 5], device="cpu")
+    assert np.isnan(losses[1, -5:]).all()
+    assert all(np.isfinite(values[0]).all() and np.isnan(values[1]).all() for values in scores.values())

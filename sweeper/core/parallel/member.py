@@ -77,6 +77,10 @@ class Member:
         """See ``Stack.record``."""
         return self._stack.record(steps)
 
+    def validate(self) -> dict[int, dict[str, float]]:
+        """See ``Stack.validate``."""
+        return self._stack.validate()
+
     def rehearse(self) -> None:
         """Begins what ``rehearsed`` goes on with."""
         self._steps = self._stack.rehearse()

@@ -136,6 +136,11 @@ class LedStack:
         found: torch.Tensor = self._crew.call("record", steps)
         return found
 
+    def validate(self) -> dict[int, dict[str, float]]:
+        """See ``Stack.validate``."""
+        found: dict[int, dict[str, float]] = self._crew.call("validate")
+        return found
+
     def rehearse(self) -> Iterator[object]:
         """See ``Stack.rehearse``."""
         self._crew.call("rehearse")

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TypeAlias
 
 import torch
+from torch.nn import functional
 
 from sweeper.config.files import config_from_tree
 from sweeper.config.schema import Config
@@ -27,6 +28,10 @@ from sweeper.trial import Metric, Trial
 
 Step: TypeAlias = tuple[torch.Tensor, ...]
 """Outputs [K, rows, outputs] and losses [K] before the step, and the gradients' norms [K] before clipping; or a part of these."""
+
+
+LOOK_EVERY = 10
+"""Steps of a recording after which it is asked whether any lane is still finite, which waits for the device."""
 
 
 class FusedStack:
@@ -98,7 +103,30 @@ class FusedStack:
         if self._idle and (self._data.device.type == "cpu" or len(self._idle) >= len(self._lanes)):
             self._resize(len(self._lanes))
         self._looking = any(self._looks_into(lane, lane.epoch + 1) for lane in self._lanes.values())
-        found = {**self._train_epoch(), **self._evaluate()}
+        told = self._told({**self._train_epoch(), **self._evaluate()})
+        return {slot: metrics | {"lr": self._last_rates[self._lanes[slot].row]} for slot, metrics in told.items()}
+
+    def record(self, steps: int) -> torch.Tensor:
+        """See ``Stack.record``."""
+        found: list[torch.Tensor] = []
+        for _, loss, _ in islice(self._endless(), steps):
+            found.append(loss)
+            if len(found) % LOOK_EVERY == 0 and not torch.isfinite(loss).any():
+                break
+        losses = functional.pad(torch.stack(found, 1).cpu(), (0, steps - len(found)), value=torch.nan)
+        broken = ~torch.isfinite(losses)
+        return losses.masked_fill(broken.cumsum(1) > broken.long(), torch.nan)
+
+    def validate(self) -> dict[int, dict[str, float]]:
+        """See ``Stack.validate``."""
+        return self._told(self._evaluate())
+
+    def rehearse(self) -> Iterator[object]:
+        """See ``Stack.rehearse``."""
+        return self._endless()
+
+    def _told(self, found: dict[str, torch.Tensor]) -> dict[int, dict[str, float]]:
+        """Numbers of all rows, as each lane has them, on the host by one transfer."""
         table = torch.stack([value.to(torch.float64) for value in found.values()]).tolist()
         return {
             slot: {
@@ -106,19 +134,8 @@ class FusedStack:
                 for row, name in enumerate(found)
                 if not name.startswith(WATCHED) or self._looks_into(lane, lane.epoch)
             }
-            | {"lr": self._last_rates[lane.row]}
             for slot, lane in self._lanes.items()
         }
-
-    def record(self, steps: int) -> torch.Tensor:
-        """See ``Stack.record``."""
-        losses = torch.stack([loss for _, loss, _ in islice(self._endless(), steps)], 1).cpu()
-        broken = ~torch.isfinite(losses)
-        return losses.masked_fill(broken.cumsum(1) > broken.long(), torch.nan)
-
-    def rehearse(self) -> Iterator[object]:
-        """See ``Stack.rehearse``."""
-        return self._endless()
 
     def _make(self, lanes: int, config: Config) -> None:
         """Slabs of so many rows with an optimizer, and the step on them."""

@@ -61,6 +61,9 @@ class Stack(Protocol):
     def record(self, steps: int) -> torch.Tensor:
         """The training loss before each of so many steps, float32 [K, steps] on the CPU; NaN after a lane's first that is not finite."""
 
+    def validate(self) -> dict[int, dict[str, float]]:
+        """Loss and scores of every lane on the validation part, as it is now, by slot: ``val_loss`` and the task's."""
+
     def rehearse(self) -> Iterator[object]:
         """Takes an epoch's steps one at each ``next``, for a look at the time they take; a plain stack trains its first lane alone.
 

@@ -21,6 +21,9 @@ from sweeper.core.rate import Rate, batch_scale
 from sweeper.core.schedule import Schedule
 from sweeper.trial import Metric, Trial
 
+MOST_SKIPPED = 40
+"""Steps of a recording that fp16 may skip, twice what a loss scale of 2**16 needs to come down to 1; then the rest of it is NaN."""
+
 
 class PlainLane:
     """One trial in training. Its course depends on its config and its seed alone.
@@ -194,13 +197,19 @@ class PlainLane:
         return outputs_of(self.model, self._data.val.x)
 
     def record(self, steps: int) -> torch.Tensor:
-        """The training loss before each of so many steps [steps], on the CPU; after the first that is not finite the rest is NaN."""
+        """The training loss before each of so many steps [steps], on the CPU; after the first that is not finite the rest is NaN.
+
+        A step that fp16 skips is none: its learning rate comes again, and its loss is left out.
+        """
         losses = torch.full((steps,), torch.nan)
-        done = 0
-        while done < steps:
+        done, most = 0, int(self.precision.skipped) + MOST_SKIPPED
+        while done < steps and int(self.precision.skipped) <= most:
             self._begin_epoch()
             with seeds.noise(self.trial.seed, self.epoch, self._data.device):
-                found = torch.stack([self.step(rows)[1] for rows in islice(self._rows_of_steps(), steps - done)]).cpu()
+                before = self.precision.skipped.clone()
+                taken = [(self.step(rows)[1], self.precision.skipped.clone()) for rows in islice(self._rows_of_steps(), steps - done)]
+            counts = torch.stack([before, *(count for _, count in taken)])
+            found = torch.stack([loss for loss, _ in taken])[counts.diff() == 0].cpu()
             broken = (~torch.isfinite(found)).nonzero()
             if len(broken):
                 found = found[: int(broken[0]) + 1]
@@ -270,6 +279,10 @@ class PlainStack:
         """See ``Stack.record``."""
         return torch.stack([lane.record(steps) for lane in self._lanes.values()])
 
+    def validate(self) -> dict[int, dict[str, float]]:
+        """See ``Stack.validate``."""
+        return self._told({slot: lane.evaluate() for slot, lane in self._lanes.items()})
+
     def rehearse(self) -> Iterator[object]:
         """See ``Stack.rehearse``."""
         return self._lanes[0].rehearse()
@@ -279,7 +292,10 @@ class PlainStack:
 
     def run_epoch(self) -> dict[int, dict[str, float]]:
         """See ``Stack.run_epoch``."""
-        found = {slot: lane.train_epoch() | lane.evaluate() for slot, lane in self._lanes.items()}
+        return self._told({slot: lane.train_epoch() | lane.evaluate() for slot, lane in self._lanes.items()})
+
+    def _told(self, found: dict[int, dict[str, torch.Tensor]]) -> dict[int, dict[str, float]]:
+        """The same on the host, by one transfer."""
         values = torch.stack([value.to(self._data.device, torch.float64) for one in found.values() for value in one.values()]).tolist()
         numbers = iter(values)
         return {slot: {name: next(numbers) for name in one} for slot, one in found.items()}

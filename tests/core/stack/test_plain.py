@@ -94,3 +94,14 @@ def test_noise_is_keyed_and_leaves_the_global_generator_alone() -> None:
     assert drawn(1, 1) == drawn(1, 1)
     assert len({drawn(seed, epoch) for seed in (1, 2) for epoch in (1, 2)}) == 4
     assert [first, float(torch.rand(()))] == expected
+
+
+def test_a_skipped_step_repeats_its_rate(digits: Dataset, make_trial: Any) -> None:
+    """Where fp16's loss scale is far too high at first, every loss of the recording still belongs to the rate of its place."""
+    trial = make_trial(training={"precision": "fp16"}, optimizer={"name": "adamw", "lr": 1e-3})
+    lane = PlainLane(trial, Resident.of(digits, CPU), lambda step: 1.0 + step, 12)
+    lane.precision._scaler = torch.amp.GradScaler("cpu", init_scale=2.0**30)
+    losses = lane.record(12)
+    assert lane.precision.skipped > 0
+    assert torch.isfinite(losses).all()
+    assert float(lane._rate.lr) == pytest.approx(12e-3)
