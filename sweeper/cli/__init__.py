@@ -29,13 +29,13 @@ def main() -> None:
         cli()
     except SystemExit as ended:
         if ended.code == INTERRUPTED:  # typer's word for Ctrl-C
-            print("interrupted; the same command goes on from here", file=sys.stderr)
+            print("interrupted; run the same command again (a sweep goes on from here)", file=sys.stderr)
         raise
     except SweeperError as error:
         print(f"sweeper: {error}" if "\n" not in str(error) else str(error), file=sys.stderr)
         sys.exit(error.exit_code)
     except Terminated:
-        print("terminated; the same command goes on from here", file=sys.stderr)
+        print("terminated; run the same command again (a sweep goes on from here)", file=sys.stderr)
         sys.exit(TERMINATED)
     finally:
         # At its exit the interpreter looks for garbage again and again: for half a second with torch or mlflow loaded.

@@ -33,6 +33,26 @@ class Runner(StrEnum):
     LOCAL = "local"
 
 
+SCALES = "log: many orders of magnitude; linear: a closer look at one, with the validation accuracy by the way"
+PROBE = "afterwards compare 13 constant rates from the bracket, 3 seeds each, on the same rows"
+METRICS = "what the probe compares; val_loss for weights that were trained before, where the training loss suggests far too high rates"
+DECAYS = "one test per weight decay: 0,1e-4,1e-2; tells the largest that costs no validation loss at a high rate"
+
+
+class LadderScale(StrEnum):
+    """How the learning rate of a range test climbs."""
+
+    LOG = "log"
+    LINEAR = "linear"
+
+
+class ProbeMetric(StrEnum):
+    """What constant learning rates are compared by."""
+
+    TRAIN_LOSS = "train_loss"
+    VAL_LOSS = "val_loss"
+
+
 SpaceName = Annotated[str, typer.Argument(metavar="SPACE", help="a shipped or own space by name (search_spaces/NAME.yaml), or a path")]
 SweepName = Annotated[str, typer.Argument(metavar="SWEEP", help="the sweep's name, as in `sweeper list`")]
 Overrides = Annotated[
@@ -119,15 +139,29 @@ def lr_range(
     space: SpaceName,
     overrides: Overrides = None,
     steps: Annotated[int, typer.Option(min=1, help="optimizer steps, one per rung of the ladder")] = 100,
-    seeds: Annotated[int, typer.Option(min=1, help="fresh models whose median is judged")] = 3,
-    low: Annotated[float, typer.Option(help="first learning rate")] = 1e-7,
-    high: Annotated[float, typer.Option(help="last learning rate")] = 10.0,
+    seeds: Annotated[int, typer.Option(min=1, help="fresh models whose median is judged")] = 5,
+    scale: Annotated[LadderScale, typer.Option(help=SCALES)] = LadderScale.LOG,
+    low: Annotated[float | None, typer.Option(help="first learning rate; default: 1e-7, linear: HIGH / STEPS")] = None,
+    high: Annotated[float | None, typer.Option(help="last learning rate; default: 10, linear: where a log ladder's bracket ends")] = None,
+    probe: Annotated[bool, typer.Option("--probe", help=PROBE)] = False,
+    metric: Annotated[ProbeMetric | None, typer.Option(help=METRICS)] = None,
+    probe_steps: Annotated[int, typer.Option(help="steps with each constant rate, 25 or more")] = 50,
+    optimizers: Annotated[str | None, typer.Option(metavar="NAMES", help="one test per optimizer: adamw,sgd,lion")] = None,
+    weight_decays: Annotated[str | None, typer.Option(metavar="NUMBERS", help=DECAYS)] = None,
+    batch_sizes: Annotated[str | None, typer.Option(metavar="NUMBERS", help="one test per batch size: 32,128")] = None,
     as_json: Json = False,
 ) -> None:
-    """Find the useful learning rates of a space's default config."""
-    from sweeper.app.lr_range import run, show
+    """Find the useful learning rates of a space's default config.
 
-    tested = run(space, overrides or (), steps=steps, seeds=seeds, low=low, high=high)
+    Fresh models are trained for a few steps while the learning rate climbs; the curve of the loss says what to train with and what
+    to search. With several optimizers, weight decays or batch sizes every combination is tested, and shown side by side.
+    """
+    from sweeper.app.lr_range import Options, run, show
+
+    measure = (metric or ProbeMetric.TRAIN_LOSS).value if probe or metric else None
+    test = {"steps": steps, "seeds": seeds, "scale": scale.value, "low": low, "high": high, "probe": measure, "probe_steps": probe_steps}
+    options = Options(test, optimizers, weight_decays, batch_sizes)
+    tested = run(space, overrides or (), options, _to_stderr)
     if as_json:
         _print_json(tested.as_dict())
     else:

@@ -1,159 +1,154 @@
-"""Pictures of a range test: PNG for reports, an interactive page, and a chart for the terminal."""
+"""The range test as a still picture for reports; drawn without pyplot, so no global state is touched."""
 
 from __future__ import annotations
 
 import io
 import math
 import textwrap
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweeper.lr_range.judge import Floats
-from sweeper.lr_range.run import LrRangeResult
+from sweeper.lr_range import view
+from sweeper.lr_range.probe import Probe
+from sweeper.lr_range.result import LrRangeResult, Scale
+from sweeper.lr_range.words import rate
 
-SEED_COLOUR = "#9aa5b1"
-CURVE_COLOUR = "#1f4e8c"
-SUGGESTION_COLOUR = "#1a7f37"
-MAX_COLOUR = "#c2410c"
-BRACKET_COLOUR = "#d9ead3"
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-LR_LABEL = "learning rate"
-LOSS_LABEL = "training loss before the step"
-
-BLOCKS = " ▁▂▃▄▅▆▇█"
+DPI = 400 / 3
+GREY = "#444444"
 
 
 def png(result: LrRangeResult) -> bytes:
-    """A still picture, 1280 x 800 pixels; drawn without pyplot, so no global state is touched."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    """The curve with what is read off it, and the probe below it if there was one: 1280 x 800 pixels, with a probe 1280 x 1200."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9.6, 6.0), dpi=400 / 3, layout="constrained")
-    axes = figure.add_subplot()
-    verdict = result.judgement
-    if verdict.bracket is not None:
-        low, high = verdict.bracket
-        axes.axvspan(low, high, color=BRACKET_COLOUR, lw=0, label=f"bracket {low:.2g} .. {high:.2g}")
-    for row, losses in enumerate(result.losses):
-        axes.plot(result.lrs, losses, color=SEED_COLOUR, lw=0.8, alpha=0.8, label=f"{len(result.losses)} seeds" if row == 0 else None)
-    smoothed = verdict.smoothed
-    axes.plot(result.lrs[: len(smoothed)], smoothed, color=CURVE_COLOUR, lw=2.4, label="median, smoothed")
-    if verdict.suggestion is not None:
-        axes.axvline(verdict.suggestion, color=SUGGESTION_COLOUR, lw=1.8, label=f"suggestion {verdict.suggestion:.2g}")
-    if verdict.max_lr is not None:
-        axes.axvline(verdict.max_lr, color=MAX_COLOUR, lw=1.8, ls="--", label=f"max lr {verdict.max_lr:.2g}")
-    axes.set_xscale("log")
-    axes.set_xlim(result.lrs[0], result.lrs[-1])
-    axes.set_ylim(*_limits(result))
-    axes.set_xlabel(f"{LR_LABEL} (log scale)")
-    axes.set_ylabel(LOSS_LABEL)
-    figure.suptitle(_headline(result), x=0.01, ha="left", fontsize=13, fontweight="bold")
-    axes.set_title("\n".join(textwrap.wrap(_subtitle(result), 120)), x=0, ha="left", fontsize=9, color="#444444")
-    axes.grid(visible=True, which="major", color="#e5e7eb", lw=0.8)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="best", frameon=False, fontsize=9)
+    probe = result.probe
+    figure = Figure(figsize=(9.6, 6.0 if probe is None else 9.0), dpi=DPI, layout="constrained")
+    panels = figure.subplots(1 if probe is None else 2, 1, squeeze=False, height_ratios=[1] if probe is None else [3, 2])[:, 0]
+    curve(panels[0], result)
+    panels[0].set_ylabel(view.LOSS_LABEL)
+    _captions(panels[0], result)
+    if result.looks is not None:
+        _looks(panels[0], result)
+    if probe is not None:
+        _probe(panels[1], probe)
+    panels[0].set_xlabel(view.lr_label(result))
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower left", ncols=2, frameon=False, fontsize=9)
+    figure.suptitle(view.headline(result), x=0.01, ha="left", fontsize=13, fontweight="bold")
+    words = "\n".join(textwrap.wrap(view.caption(result), 125))
+    panels[0].set_title(words, x=0, ha="left", fontsize=9, color=GREY)
+    return rendered(figure)
+
+
+def rendered(figure: Figure) -> bytes:
+    """The figure as a PNG."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
     FigureCanvasAgg(figure)  # the figure saves itself through its canvas
     image = io.BytesIO()
     figure.savefig(image, format="png")
     return image.getvalue()
 
 
-def html(result: LrRangeResult) -> str:
-    """An interactive page in one file: it needs no network to be looked at."""
-    import plotly.graph_objects as go
-
+def curve(axes: Axes, result: LrRangeResult) -> None:
+    """The spread over seeds, the smoothed median, bracket, suggestion, highest rate and divergence, without words."""
     verdict = result.judgement
-    figure = go.Figure()
-    for number, losses in enumerate(result.losses):
-        shown = [loss if math.isfinite(loss) else None for loss in losses.tolist()]
-        figure.add_scatter(x=result.lrs.tolist(), y=shown, name=f"seed {number}", line={"color": SEED_COLOUR, "width": 1}, opacity=0.7)
-    smoothed = list(verdict.smoothed)
-    lrs = result.lrs[: len(smoothed)].tolist()
-    figure.add_scatter(x=lrs, y=smoothed, name="median, smoothed", line={"color": CURVE_COLOUR, "width": 3})
     if verdict.bracket is not None:
-        low, high = verdict.bracket
-        figure.add_vrect(x0=low, x1=high, fillcolor=BRACKET_COLOUR, opacity=0.6, layer="below", line_width=0)
-    # On a logarithmic axis plotly wants annotations at log10(x), but lines at x, so the lines cannot carry their own notes.
-    at = {"y": 0.02, "yref": "paper", "showarrow": False}
+        axes.axvspan(*verdict.bracket, color=view.BRACKET_COLOUR, lw=0)
+    low, high = view.limits(result)
+    lowest, highest = (np.clip(edge, low - (high - low), high + (high - low)) for edge in view.spread(result))
+    axes.fill_between(result.lrs, lowest, highest, color=view.SEED_COLOUR, alpha=0.45, lw=0, label="lowest to highest seed")
+    words = f"median of {len(result.losses)} seeds, smoothed"
+    axes.plot(result.lrs[: len(verdict.smoothed)], verdict.smoothed, color=view.CURVE_COLOUR, lw=2.4, label=words)
     if verdict.suggestion is not None:
-        figure.add_vline(x=verdict.suggestion, line_color=SUGGESTION_COLOUR)
-        figure.add_annotation(x=math.log10(verdict.suggestion), text=f"suggestion {verdict.suggestion:.2g}", xanchor="right", **at)
+        axes.axvline(verdict.suggestion, color=view.SUGGESTION_COLOUR, lw=1.8)
     if verdict.max_lr is not None:
-        figure.add_vline(x=verdict.max_lr, line_color=MAX_COLOUR, line_dash="dash")
-        figure.add_annotation(x=math.log10(verdict.max_lr), text=f"max lr {verdict.max_lr:.2g}", xanchor="left", **at)
-    figure.update_layout(
-        title={"text": _headline(result), "subtitle": {"text": _subtitle(result)}}, template="plotly_white", hovermode="x unified"
-    )
-    figure.update_xaxes(
-        type="log", title=f"{LR_LABEL} (log scale)", exponentformat="power", dtick=1, range=np.log10(result.lrs[[0, -1]]).tolist()
-    )
-    figure.update_yaxes(title=LOSS_LABEL, range=_limits(result))
-    return str(figure.to_html(include_plotlyjs=True, full_html=True))
+        axes.axvline(verdict.max_lr, color=view.MAX_COLOUR, lw=1.8, ls="--")
+    diverged, start = view.diverged_at(result), view.start_of(result)
+    if diverged is not None and start is not None:
+        axes.plot([diverged], [start], marker="X", ms=9, color=view.DIVERGED_COLOUR, mec="white", ls="none", zorder=5)
+    axes.set_xscale(result.scale.value)
+    axes.set_xlim(result.lrs[0], result.lrs[-1])
+    axes.set_ylim(low, high)
+    plain(axes)
 
 
-def chart(result: LrRangeResult, width: int = 64, height: int = 10) -> str:
-    """The smoothed curve in block characters, with the suggestion marked below it; empty where there is no curve.
-
-    Args:
-        result: of the range test.
-        width: columns of the chart; the loss axis takes 9 more, the last label up to 2.
-        height: rows of the chart; the axis and the mark take 2 more.
-    """
-    curve = np.array(result.judgement.smoothed)
-    if not len(curve):
-        return ""
-    low, high = _limits(result)
-    levels = np.clip((_columns(result.lrs, curve, width) - low) / (high - low), 0, 1) * height * 8
-    lines = []
-    for row in range(height - 1, -1, -1):
-        edge = {height - 1: f"{high:8.3g}", 0: f"{low:8.3g}"}.get(row, " " * 8)
-        bars = "".join(" " if np.isnan(level) else BLOCKS[int(np.clip(round(level) - row * 8, 0, 8))] for level in levels)
-        lines.append(f"{edge} {bars.rstrip()}")
-    lines.append(" " * 9 + _axis(result.lrs, width))
-    if result.judgement.suggestion is not None:
-        at = _column(result.lrs, result.judgement.suggestion, width)
-        lines.append(" " * (9 + at) + f"▲ suggestion {result.judgement.suggestion:.2g}")
-    return "\n".join(lines)
+def plain(axes: Axes) -> None:
+    """Faint grid, no box."""
+    axes.grid(visible=True, which="major", color="#e5e7eb", lw=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
-def _columns(lrs: Floats, curve: Floats, width: int) -> Floats:
-    """The curve at the middle of each column, NaN behind its end."""
-    middles = np.linspace(math.log(lrs[0]), math.log(lrs[-1]), width)
-    return np.interp(middles, np.log(lrs[: len(curve)]), curve, right=np.nan)
+def _captions(axes: Axes, result: LrRangeResult) -> None:
+    """Words beside the marks, where the axis was left free for them: above the plateau, and at the foot of the bracket."""
+    verdict = result.judgement
+    if verdict.suggestion is not None and verdict.max_lr is not None and verdict.bracket is not None:
+        name = "suggestion" if result.probe is None else "the ladder suggests"
+        left = view.place(result, verdict.suggestion) > 0.25  # else the words would leave the picture
+        _beside(axes, verdict.suggestion, f"{name} {rate(verdict.suggestion)}", view.SUGGESTION_COLOUR, left=left, bold=True)
+        _beside(axes, verdict.max_lr, f"at most {rate(verdict.max_lr)}", view.MAX_COLOUR, left=False, height=0.98 if left else 0.92)
+        low, high = (min(max(lr, float(result.lrs[0])), float(result.lrs[-1])) for lr in verdict.bracket)
+        middle = math.sqrt(low * high) if result.scale is Scale.LOG else (low + high) / 2
+        _within(axes, middle, "search" if result.probe is None else "bracket", verdict.bracket, view.BRACKET_COLOUR)
+    diverged, start = view.diverged_at(result), view.start_of(result)
+    if diverged is not None and start is not None:
+        left = view.place(result, diverged) > 0.8
+        place: dict[str, Any] = {"ha": "right" if left else "left", "va": "top", "color": view.DIVERGED_COLOUR}
+        axes.annotate(f"diverges from {rate(diverged)}", (diverged, start), (-9 if left else 9, -5), textcoords="offset points", **place)
 
 
-def _column(lrs: Floats, lr: float, width: int) -> int:
-    share = math.log(lr / lrs[0]) / math.log(lrs[-1] / lrs[0])
-    return min(max(round(share * (width - 1)), 0), width - 1)
+def _beside(axes: Axes, lr: float, words: str, colour: str, *, left: bool, bold: bool = False, height: float = 0.98) -> None:
+    """Words at the top of a vertical line."""
+    place: dict[str, Any] = {"ha": "right" if left else "left", "va": "top", "color": colour, "fontweight": "bold" if bold else "normal"}
+    at = axes.get_xaxis_transform()
+    axes.annotate(words, (lr, height), (-5 if left else 5, 0), xycoords=at, textcoords="offset points", **place)
 
 
-def _axis(lrs: Floats, width: int) -> str:
-    """A line with the decades written at their columns."""
-    line = [" "] * (width + 8)
-    for decade in range(math.ceil(math.log10(lrs[0]) - 1e-9), math.floor(math.log10(lrs[-1]) + 1e-9) + 1):
-        label = f"1e{decade}"
-        at = _column(lrs, 10.0**decade, width)
-        if all(cell == " " for cell in line[max(0, at - 1) : at + len(label)]):
-            line[at : at + len(label)] = label
-    return "".join(line).rstrip()
+def _within(axes: Axes, lr: float, name: str, bracket: tuple[float, float], background: str) -> None:
+    """What the shaded learning rates are, at the foot of them."""
+    words, box = f"{name} {rate(bracket[0])} to {rate(bracket[1])}", {"facecolor": background, "edgecolor": "none", "pad": 2}
+    axes.text(lr, 0.03, words, transform=axes.get_xaxis_transform(), ha="center", color=view.SUGGESTION_COLOUR, bbox=box)
 
 
-def _limits(result: LrRangeResult) -> tuple[float, float]:
-    """The loss axis: the whole drop and a third of it above, so that the explosion at the end does not flatten the rest."""
-    finite = result.losses[np.isfinite(result.losses)]
-    if not len(finite):
-        return 0.0, 1.0
-    start = float(np.nanmedian(np.where(np.isfinite(result.losses), result.losses, np.nan)[:, : max(1, result.horizon // 5)]))
-    drop = max(start - float(np.min(finite)), 0.02 * abs(start), 1e-9)
-    return start - 1.05 * drop, start + drop / 3
+def _looks(axes: Axes, result: LrRangeResult) -> None:
+    """The score on the validation part, on an axis of its own."""
+    looks = result.looks
+    if looks is None:
+        return
+    other = axes.twinx()
+    with np.errstate(all="ignore"):
+        medians = np.array([np.median(column[np.isfinite(column)]) if np.isfinite(column).any() else np.nan for column in looks.values.T])
+    other.plot(looks.lrs, medians, color=view.LOOKS_COLOUR, lw=1.2, ls=":", marker="o", ms=3)
+    other.set_ylabel(f"{looks.name}, median over seeds (shown, not judged)", color=view.LOOKS_COLOUR)
+    other.set_ylim(min(0.0, float(np.nanmin(medians, initial=0.0))), 1.0)
+    other.spines[["top"]].set_visible(False)
 
 
-def _headline(result: LrRangeResult) -> str:
-    suggestion = result.judgement.suggestion
-    answer = "no suggestion" if suggestion is None else f"suggested lr {suggestion:.2g}"
-    return f"Learning-rate range test of {result.name} ({result.optimizer}): {answer} ({result.judgement.status})"
-
-
-def _subtitle(result: LrRangeResult) -> str:
-    seeds = len(result.losses)
-    return f"{result.judgement.sentence} - {result.horizon} steps, {seeds} seed{'s' if seeds > 1 else ''}, {result.seconds:.1f} s"
+def _probe(axes: Axes, probe: Probe) -> None:
+    """What each constant rate ended at, every seed a dot, with the rates that are as good as the best."""
+    verdict = probe.verdict
+    if verdict.bracket is not None and verdict.band is not None:
+        axes.axvspan(*verdict.bracket, color=view.BRACKET_COLOUR, lw=0)
+        _within(axes, math.sqrt(verdict.band[0] * verdict.band[1]), "search", verdict.bracket, view.BAND_COLOUR)
+        low, high = verdict.band
+        half = float(np.sqrt(probe.lrs[1] / probe.lrs[0]))
+        axes.axvspan(low / half, high * half, color=view.BAND_COLOUR, lw=0)
+    for row in probe.losses:
+        axes.plot(probe.lrs, row, color=view.SEED_COLOUR, marker="o", ms=3.5, ls="none")
+    axes.plot(probe.lrs, view.means(probe), color=view.CURVE_COLOUR, lw=1.8, marker="o", ms=5)
+    if verdict.suggestion is not None:
+        axes.axvline(verdict.suggestion, color=view.SUGGESTION_COLOUR, lw=1.8)
+        _beside(axes, verdict.suggestion, f"best {rate(verdict.suggestion)}", view.SUGGESTION_COLOUR, left=True, bold=True)
+    axes.set_xscale("log")
+    axes.set_xlim(*view.probe_ends(probe))
+    axes.set_ylim(*view.probe_limits(probe))
+    axes.set_xlabel("constant learning rate (log scale)")
+    axes.set_ylabel(f"{probe.measure.words} after {probe.horizon} steps")
+    words = "\n".join(textwrap.wrap(f"Constant rates, {len(probe.losses)} seeds on the same rows: {verdict.sentence}.", 125))
+    axes.set_title(words, x=0, ha="left", fontsize=9, color=GREY)
+    plain(axes)

@@ -1,4 +1,4 @@
-"""Runs the range test: fresh models, a geometric ladder of learning rates, one optimizer step per rung, several seeds.
+"""Runs the range test: fresh models, a ladder of learning rates, one optimizer step per rung, several seeds.
 
 It is the training core's loop under another schedule and has nothing of its own: the same stack, step, optimizer, precision and clipping
 as a trial or a production job of this config.
@@ -6,181 +6,140 @@ as a trial or a production job of this config.
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
 
 import numpy as np
 
-from sweeper.config.files import tree_of
+from sweeper.config.nearest import hint
 from sweeper.config.schema import Config, Sgd
-from sweeper.core.loop import record_losses
+from sweeper.core.loop import record_losses, record_scores
 from sweeper.data.dataset import Dataset
 from sweeper.data.prepare import prepare
 from sweeper.errors import InputError, Problem
-from sweeper.lr_range.judge import Floats, Judgement, Status, judge
-from sweeper.trial import Trial
+from sweeper.lr_range import probe as stage
+from sweeper.lr_range.judge import judge
+from sweeper.lr_range.probe import Measure
+from sweeper.lr_range.result import Looks, LrRangeResult, Scale
+from sweeper.lr_range.trials import trials_of
+from sweeper.trial import Scalar
+
+__all__ = ["HIGH", "LOW", "SEEDS", "STEPS", "LrRangeResult", "lr_range_test"]
 
 LOW = 1e-7
 HIGH = 10.0
 STEPS = 100
-SEEDS = 3
+SEEDS = 5
 
-SEED_LIMIT = 2**63  # what training.seed may be
+LINEAR_HIGH = 30.0
+"""A linear ladder ends at so many times the optimizer's default learning rate, where neither its user nor a geometric one knows better."""
 
-
-@dataclass(frozen=True, eq=False)
-class LrRangeResult:
-    """What a range test found and what it cost.
-
-    Attributes:
-        name: of the config.
-        optimizer: the curves of different optimizers are not to be compared by learning rate.
-        lrs: ``[steps]``, the ladder, in the units of ``optimizer.lr``: ``training.scale_lr_with_batch`` scales what trains, not these.
-        losses: ``[seeds, steps]``, the training loss before each step; NaN after a seed's first value that is not finite.
-        judgement: what they say.
-        horizon: for how many steps the suggestion was measured; the best learning rate of much longer runs is lower.
-        cost_steps: optimizer steps taken over all seeds.
-        seconds: wall time.
-    """
-
-    name: str
-    optimizer: str
-    lrs: Floats
-    losses: Floats
-    judgement: Judgement
-    horizon: int
-    cost_steps: int
-    seconds: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """JSON data; losses that are not finite become null."""
-        verdict = self.judgement
-        return {
-            "name": self.name,
-            "optimizer": self.optimizer,
-            "status": verdict.status.value,
-            "sentence": verdict.sentence,
-            "suggestion": verdict.suggestion,
-            "max_lr": verdict.max_lr,
-            "bracket": verdict.bracket and list(verdict.bracket),
-            "confidence": verdict.confidence,
-            "band": verdict.band and list(verdict.band),
-            "z": verdict.z,
-            "horizon": self.horizon,
-            "cost_steps": self.cost_steps,
-            "seconds": self.seconds,
-            "lrs": self.lrs.tolist(),
-            "losses": [[loss if math.isfinite(loss) else None for loss in row] for row in self.losses.tolist()],
-            "smoothed": list(verdict.smoothed),
-        }
-
-    def to_json(self) -> str:
-        """The text of ``result.json``."""
-        return json.dumps(self.as_dict(), indent=1, allow_nan=False) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str, source: str = "result.json") -> LrRangeResult:
-        """Read what ``to_json`` wrote.
-
-        Args:
-            text: the file's content.
-            source: its name, for the error.
-
-        Raises:
-            InputError: it is not the result of a range test.
-        """
-        try:
-            tree = json.loads(text)
-            bracket, band = tree["bracket"], tree["band"]
-            judgement = Judgement(
-                status=Status(tree["status"]),
-                sentence=tree["sentence"],
-                suggestion=tree["suggestion"],
-                max_lr=tree["max_lr"],
-                bracket=None if bracket is None else (bracket[0], bracket[1]),
-                confidence=tree["confidence"],
-                band=None if band is None else (band[0], band[1]),
-                smoothed=tuple(tree["smoothed"]),
-                z=tree["z"],
-            )
-            return cls(
-                name=tree["name"],
-                optimizer=tree["optimizer"],
-                lrs=np.array(tree["lrs"], dtype=np.float64),
-                losses=np.array([[math.nan if loss is None else loss for loss in row] for row in tree["losses"]], dtype=np.float64),
-                judgement=judgement,
-                horizon=tree["horizon"],
-                cost_steps=tree["cost_steps"],
-                seconds=tree["seconds"],
-            )
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise InputError.of(source, "", f"not the result of a range test ({error!r})", hint="run sweeper lr-range again") from error
+LOOK_STEPS = 5
+"""Steps of a linear ladder between two looks at the validation part."""
 
 
 def lr_range_test(
     config: Config,
     data: Dataset | None = None,
     *,
-    low: float = LOW,
-    high: float = HIGH,
+    low: float | None = None,
+    high: float | None = None,
     steps: int = STEPS,
     seeds: int = SEEDS,
+    scale: Scale | str = Scale.LOG,
+    probe: Measure | str | None = None,
+    probe_steps: int = stage.STEPS,
+    settings: Mapping[str, Scalar] | None = None,
     device: str = "auto",
 ) -> LrRangeResult:
     """Train ``seeds`` fresh models of this config for ``steps`` steps on a ladder of learning rates from ``low`` to ``high``.
 
     Args:
         config: whose model, optimizer, batch size and precision are tested; its own learning rate and schedule do not matter.
-        data: prepared, of which only the training part is used; None: prepared from ``config.data``.
-        low: the first learning rate.
-        high: the last one.
+        data: prepared, of which only the training part is used (a probe of ``val_loss`` and a linear ladder also look at the validation
+            part); None: prepared from ``config.data``.
+        low: the first learning rate; None: 1e-7, of a linear ladder ``high / steps``.
+        high: the last one; None: 10, of a linear ladder the upper end of the bracket that a geometric one finds first.
         steps: optimizer steps; also the horizon of the answer.
         seeds: how many models; their training seeds count up from ``training.seed``.
+        scale: ``log``, which tries many orders of magnitude; or ``linear``, for a closer look at one, with the accuracy on the validation
+            part by the way.
+        probe: ``train_loss`` or ``val_loss``: train with constant rates from the bracket afterwards and compare these; None: do not.
+        probe_steps: with each of them, 25 or more.
+        settings: what tells this test from others, for its pictures.
         device: ``auto``, ``cpu``, ``cuda``.
 
     Raises:
         InputError: the ladder is not one, or the config does not fit the data.
     """
+    kind, measure = _word(Scale, scale, "scale"), None if probe is None else _word(Measure, probe, "probe")
     _check(low, high, steps, seeds)
+    if measure is not None:
+        stage.check(probe_steps)
     prepared = data if data is not None else prepare(config.data, config.task)
-    lrs = np.geomspace(low, high, steps)
-    peak = config.optimizer.lr
+    scout = None
+    if kind is Scale.LINEAR and high is None:
+        scout = lr_range_test(config, prepared, steps=steps, seeds=seeds, device=device)
+        high = scout.judgement.bracket[1] if scout.judgement.bracket else LINEAR_HIGH * float(type(config.optimizer)().lr)
+    high = HIGH if high is None else high
+    low = low if low is not None else LOW if kind is Scale.LOG else high / steps
+    _check(low, high, steps, seeds)
+    lrs = np.geomspace(low, high, steps) if kind is Scale.LOG else np.linspace(low, high, steps)
+    trials, peak = trials_of(config, seeds), config.optimizer.lr
+
+    def rate(step: int) -> float:
+        return float(lrs[min(step, steps - 1)]) / peak
+
+    looks = None
     started = time.perf_counter()
-    losses = record_losses(_trials(config, seeds), prepared, lambda step: float(lrs[min(step, steps - 1)]) / peak, steps, device=device)
+    if kind is Scale.LOG:
+        losses = record_losses(trials, prepared, rate, steps, device=device).astype(np.float64)
+    else:
+        pieces = [LOOK_STEPS] * (steps // LOOK_STEPS) + [steps % LOOK_STEPS] * (steps % LOOK_STEPS > 0)
+        losses, scores = record_scores(trials, prepared, rate, pieces, device=device)
+        name = "val_r2" if config.task == "regression" else "val_accuracy"
+        losses, looks = losses.astype(np.float64), Looks(name, lrs[np.cumsum(pieces) - 1], scores[name])
     seconds = time.perf_counter() - started
-    losses = losses.astype(np.float64)
+    verdict = judge(lrs, losses, plain=isinstance(config.optimizer, Sgd) and config.optimizer.momentum == 0)
+    probed = None
+    if measure is not None and verdict.bracket is not None:
+        probed = stage.probe(config, prepared, verdict.bracket, measure=measure, steps=probe_steps, device=device)
     return LrRangeResult(
         name=config.name,
         optimizer=config.optimizer.name,
         lrs=lrs,
         losses=losses,
-        judgement=judge(lrs, losses, plain=isinstance(config.optimizer, Sgd) and config.optimizer.momentum == 0),
+        judgement=verdict,
         horizon=steps,
-        cost_steps=int(np.sum(np.isfinite(losses))),
-        seconds=seconds,
+        cost_steps=int(np.sum(np.isfinite(losses))) + (scout.cost_steps if scout else 0),
+        seconds=seconds + (scout.seconds if scout else 0.0),
+        scale=kind,
+        settings=settings or {},
+        looks=looks,
+        probe=probed,
     )
 
 
-def _trials(config: Config, seeds: int) -> Sequence[Trial]:
-    """One trial per seed; they share a shape, since only the training seed differs."""
-    tree = tree_of(config)
-    trials = []
-    for number in range(seeds):
-        seed = (config.training.seed + number) % SEED_LIMIT
-        seeded = {**tree, "training": {**tree["training"], "seed": seed}}
-        trials.append(Trial(number=number, seed=seed, values={}, config=seeded, shape="lr_range"))
-    return trials
+Word = TypeVar("Word", bound=StrEnum)
 
 
-def _check(low: float, high: float, steps: int, seeds: int) -> None:
+def _word(kind: type[Word], word: str, name: str) -> Word:
+    try:
+        return kind(word)
+    except ValueError:
+        allowed = [known.value for known in kind]
+        raise InputError.of("learning-rate range test", name, f'"{word}"', " or ".join(allowed), hint(word, allowed)) from None
+
+
+def _check(low: float | None, high: float | None, steps: int, seeds: int) -> None:
     source = "learning-rate range test"
     problems = []
-    if not (math.isfinite(low) and math.isfinite(high) and 0 < low < high):
-        problems.append(Problem(source, "low, high", f"{low:g}, {high:g}", "0 < low < high, both finite"))
+    ends = [end for end in (low, high) if end is not None]
+    if not all(math.isfinite(end) and end > 0 for end in ends) or ends != sorted(set(ends)):
+        problems.append(Problem(source, "low, high", ", ".join(f"{end:g}" for end in ends), "0 < low < high, both finite"))
     if steps < 2:
         problems.append(Problem(source, "steps", str(steps), "2 or more", hint="100 is a good number"))
     if seeds < 1:

@@ -207,6 +207,20 @@ class Tracker:
         self._terminate(run, picture)
         return run.run_id
 
+    def has_run(self, run_id: str) -> bool:
+        """Whether the store holds this run; it may be another store than the one that it was written to."""
+        try:
+            return self._client.get_run(run_id).info.lifecycle_stage == "active"
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return False
+
+    def tag(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a run."""
+        for key, value in tags.items():
+            self._client.set_tag(run_id, key, value)
+
     def put_file(self, run: KnownRun, name: str, content: bytes) -> None:
         """Store an artifact at the run's root."""
         location = urlsplit(run.artifact_uri)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,45 +19,96 @@ from sweeper.tracking.picture import Picture, Point, Status, milliseconds, point
 from sweeper.tracking.words import told
 from sweeper.trial import Report
 
+LINKED = ("status", "suggestion", "bracket")
+"""Tags of a range test that the sweep's run shows, too."""
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """A range test as the tracker sees it.
+
+    Attributes:
+        name: of its run.
+        params: the tested config, flat.
+        tags: what else to note, such as ``status`` and ``suggestion``.
+        lrs: learning rate of each step, [steps].
+        losses: training loss per seed and step, [seeds, steps]; nan after a seed diverged.
+        smoothed: the curve that was judged, [steps] or fewer.
+        probe_lrs: constant rates of the second stage, [arms]; empty without one.
+        probe_losses: what training with each ended at, [seeds, arms]; nan where it broke.
+    """
+
+    name: str
+    params: Mapping[str, Any]
+    tags: Mapping[str, Any]
+    lrs: Sequence[float] = ()
+    losses: Sequence[Sequence[float]] = ()
+    smoothed: Sequence[float] = ()
+    probe_lrs: Sequence[float] = ()
+    probe_losses: Sequence[Sequence[float]] = ()
+
+    def points(self, at_ms: int) -> list[Point]:
+        """``lr``, ``loss_seed_<i>``, their median ``loss`` and ``loss_smoothed`` by step; ``probe_lr`` and ``probe_loss...`` by rate."""
+        found = [*_columns("lr", "loss", self.lrs, self.losses, at_ms)]
+        found += [Point("loss_smoothed", loss, at_ms, step) for step, loss in enumerate(self.smoothed)]
+        return [*found, *_columns("probe_lr", "probe_loss", self.probe_lrs, self.probe_losses, at_ms)]
+
 
 def log_lr_range(
     tracking_uri: str,
     artifacts_root: Path,
     *,
     experiment: str,
-    name: str,
-    params: Mapping[str, Any],
-    tags: Mapping[str, Any],
-    lrs: Sequence[float],
-    losses: Sequence[Sequence[float]],
+    tests: Sequence[RangeTest],
+    whole: RangeTest,
     files: Sequence[Path],
+    sweep_run: str | None,
 ) -> str | None:
-    """Record a range test: ``lr``, ``loss_seed_<i>`` and their median ``loss`` by step (stage ``lr_range``).
+    """Record range tests (stage ``lr_range``): one as a run, several as the runs below one.
 
     Args:
         tracking_uri: MLflow's.
         artifacts_root: where the artifacts of stores without a server go.
         experiment: its name.
-        name: the run's.
-        params: the tested config, flat.
-        tags: what else to note.
-        lrs: learning rate of each step, [steps].
-        losses: training loss per seed and step, [seeds, steps]; nan after a seed diverged.
+        tests: of several, each; else empty.
+        whole: the only test; or what several have in common, without a curve.
         files: figure and result, stored beside the run.
+        sweep_run: run id of the sweep of this space, if there is one: it is this run's parent, and gets a tag
+            ``lr_range.run``, or ``lr_range.variants`` of several.
 
     Returns:
         None, or why MLflow does not have it.
     """
+    from sweeper.tracking.mlflow import TRACKER_ERRORS, Tracker
+
+    try:
+        tracker = Tracker(tracking_uri, artifacts_root)
+        place = tracker.experiment(experiment)
+        parent = sweep_run if sweep_run is not None and tracker.has_run(sweep_run) else None
+        run = tracker.write_job(place, _range_picture(whole, parent), files)
+        for test in tests:
+            tracker.write_job(place, _range_picture(test, run), ())
+        if parent is not None:
+            found = {f"lr_range.{key}": text for key, text in texts(whole.tags).items() if key in LINKED}
+            tracker.tag(parent, {"lr_range.variants": run} if tests else {"lr_range.run": run, **found})
+    except TRACKER_ERRORS as error:
+        return told(error)
+    return None
+
+
+def _range_picture(test: RangeTest, parent: str | None) -> Picture:
     now = milliseconds(time.time())
-    points = []
+    tags = {**test.tags, **({} if parent is None else {"mlflow.parentRunId": parent})}
+    return _job(name=test.name, stage="lr_range", params=test.params, tags=tags, points=test.points(now), start_ms=now)
+
+
+def _columns(rate: str, name: str, lrs: Sequence[float], losses: Sequence[Sequence[float]], at_ms: int) -> Iterator[Point]:
     for step, lr in enumerate(lrs):
-        points.append(Point("lr", lr, now, step))
+        yield Point(rate, lr, at_ms, step)
         column = [seed[step] for seed in losses]
-        points += [Point(f"loss_seed_{seed}", loss, now, step) for seed, loss in enumerate(column) if math.isfinite(loss)]
+        yield from (Point(f"{name}_seed_{seed}", loss, at_ms, step) for seed, loss in enumerate(column) if math.isfinite(loss))
         if all(map(math.isfinite, column)):
-            points.append(Point("loss", median(column), now, step))
-    picture = _job(name=name, stage="lr_range", params=params, tags=tags, points=points, start_ms=now)
-    return _record(tracking_uri, artifacts_root, experiment, picture, files)
+            yield Point(name, median(column), at_ms, step)
 
 
 def log_training(

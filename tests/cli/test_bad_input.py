@@ -146,6 +146,9 @@ def test_objects_in_an_npz_are_not_loaded(run: Run, home: Path) -> None:
         (("rm", "tiny"), r"no sweep"),
         (("fsck", "tiny"), r"no sweep"),
         (("lr-range", "tiny.yaml", "--low", "1", "--high", "0.1"), r"low"),
+        (("lr-range", "tiny.yaml", "--optimizers", "adamw,sdg"), r'--optimizers.*did you mean "sgd"'),
+        (("lr-range", "tiny.yaml", "--batch-sizes", "16,100000"), r"--batch-sizes.*100000"),
+        (("lr-range", "tiny.yaml", "--probe", "--probe-steps", "10"), r"steps.*25 or more"),
     ],
 )
 def test_bad_arguments(arguments: tuple[str, ...], pattern: str, run: Run) -> None:

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from sweeper.config.schema import AdamW, Cnn, Config, Mlp, Sgd, Training
-from sweeper.core import loop
+from sweeper.core.stack.fused import FusedStack
 from sweeper.data.dataset import Dataset
 from sweeper.data.prepare import prepare
 from sweeper.errors import InputError
 from sweeper.lr_range.judge import Status
-from sweeper.lr_range.run import LrRangeResult, lr_range_test
+from sweeper.lr_range.result import LrRangeResult, Scale
+from sweeper.lr_range.run import lr_range_test
 
 MLP = Config(name="mlp")
 
@@ -34,8 +35,8 @@ def test_a_real_network_gets_a_sensible_answer(result: LrRangeResult) -> None:
     assert result.judgement.suggestion is not None
     assert 1e-4 < result.judgement.suggestion < 1e-1
     assert (result.name, result.optimizer, result.horizon) == ("mlp", "adamw", 100)
-    assert result.cost_steps == 300
-    assert result.losses.shape == (3, 100)
+    assert result.cost_steps == 500
+    assert result.losses.shape == (5, 100)
     assert result.lrs[[0, -1]] == pytest.approx([1e-7, 10.0])
     assert result.seconds > 0
 
@@ -88,10 +89,53 @@ def test_other_json_is_refused(text: str) -> None:
         LrRangeResult.from_json(text, "old.json")
 
 
+def test_a_linear_ladder_looks_at_the_validation_part(digits: Dataset) -> None:
+    """The rates climb by equal steps; the accuracy is seen every five of them, and goes up."""
+    found = lr_range_test(MLP, digits, scale="linear", seeds=2, steps=52, high=0.03)
+    assert np.diff(found.lrs) == pytest.approx(np.full(51, found.lrs[0]))
+    assert found.lrs[-1] == pytest.approx(0.03)
+    assert found.losses.shape == (2, 52)
+    assert found.looks is not None
+    assert (found.looks.name, found.looks.values.shape) == ("val_accuracy", (2, 11))
+    assert found.looks.lrs[[0, -1]] == pytest.approx(found.lrs[[4, 51]])
+    assert np.max(found.looks.values) > found.looks.values[0, 0] + 0.3
+    again = LrRangeResult.from_json(found.to_json())
+    assert again.to_json() == found.to_json()
+    assert again.scale is Scale.LINEAR
+
+
+def test_a_linear_ladder_ends_where_a_geometric_one_says(digits: Dataset, result: LrRangeResult) -> None:
+    """Unless its end is given: at the end of the bracket that it finds, and both are paid for."""
+    found = lr_range_test(MLP, digits, scale="linear")
+    assert result.judgement.bracket is not None
+    assert found.lrs[[0, -1]] == pytest.approx([result.judgement.bracket[1] / 100, result.judgement.bracket[1]])
+    assert found.cost_steps == 1000
+    assert found.judgement.suggestion is not None
+
+
+@pytest.mark.parametrize(("option", "word"), [("scale", "linaer"), ("probe", "val-loss")])
+def test_a_word_that_is_none_is_refused_with_the_nearest(option: str, word: str, digits: Dataset) -> None:
+    """A misspelt scale or metric is told before anything is trained."""
+    with pytest.raises(InputError, match=f"{option}.*did you mean"):
+        lr_range_test(MLP, digits, **{option: word})  # type: ignore[arg-type]
+
+
+def test_every_seed_that_diverges_ends_the_test_early(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once no lane is finite, no further step is taken; the rest of the curves is NaN."""
+    taken: list[int] = []
+    step = FusedStack._take_step  # type: ignore[attr-defined]
+    monkeypatch.setattr(FusedStack, "_take_step", lambda self, *given: taken.append(1) or step(self, *given))
+    config = MLP.model_copy(update={"optimizer": Sgd(), "training": Training(clip_norm=None)})
+    found = lr_range_test(config, digits, low=1e3, high=1e12, seeds=2, steps=100)
+    assert len(taken) < 40
+    assert found.judgement.suggestion is None
+    assert np.isnan(found.losses[:, 40:]).all()
+
+
 @pytest.mark.parametrize("ladder", [{"low": 0.0}, {"low": 1.0, "high": 0.1}, {"high": float("inf")}, {"steps": 1}, {"seeds": 0}])
 def test_a_ladder_that_is_none_is_refused(ladder: dict[str, float], digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """Impossible bounds, steps and seeds are input errors, told before anything is trained."""
-    monkeypatch.setattr(loop, "record_losses", None)
+    monkeypatch.setattr("sweeper.lr_range.run.record_losses", None)
     with pytest.raises(InputError, match="learning-rate range test"):
         lr_range_test(MLP, digits, **ladder)  # type: ignore[arg-type]
 

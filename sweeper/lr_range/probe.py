@@ -1,0 +1,181 @@
+"""The range test's second stage: fresh models, each trained with a learning rate of its own that does not change.
+
+A ladder says where training lowers the loss fastest while the rate rises through it; a probe says where training with one rate ends. All
+rates and seeds are lanes of one stack.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from sweeper.config.schema import Config
+from sweeper.core.loop import record_losses, record_scores
+from sweeper.data.dataset import Dataset
+from sweeper.errors import InputError
+from sweeper.lr_range.arms import Comparison, compare
+from sweeper.lr_range.judge import Floats, Status
+from sweeper.lr_range.trials import trials_of
+
+ARMS = 13
+SEEDS = 3
+STEPS = 50
+LEAST_STEPS = 25
+"""Fewer mislead: after ten steps the best rate is one that is too high for any longer training."""
+
+TAIL = 0.25
+"""Share of the steps at the end whose mean training loss is what a rate ended at."""
+
+LOWER = 30.0
+"""A probe of the validation loss begins so far below the bracket: on weights that were trained before, a training loss suggests rates that
+are far too high."""
+
+
+class Measure(StrEnum):
+    """What the learning rates are compared by."""
+
+    TRAIN_LOSS = "train_loss"
+    VAL_LOSS = "val_loss"
+
+    @property
+    def words(self) -> str:
+        """For sentences and axes."""
+        return "training loss" if self is Measure.TRAIN_LOSS else "validation loss"
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """What a probe found and what it cost.
+
+    Attributes:
+        measure: what was compared.
+        lrs: ``[arms]``, the constant rates, in the units of ``optimizer.lr``.
+        losses: ``[seeds, arms]``, what training with each ended at: the mean training loss of the last quarter of the steps, or the loss on
+            the validation part after the last one; NaN where it broke.
+        verdict: what they say.
+        horizon: for how many steps each was trained.
+        cost_steps: optimizer steps taken over all of them.
+        seconds: wall time.
+    """
+
+    measure: Measure
+    lrs: Floats
+    losses: Floats
+    verdict: Comparison
+    horizon: int
+    cost_steps: int
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON data; losses that are not finite become null."""
+        verdict = self.verdict
+        return {
+            "measure": self.measure.value,
+            "status": verdict.status.value,
+            "sentence": verdict.sentence,
+            "suggestion": verdict.suggestion,
+            "band": verdict.band and list(verdict.band),
+            "bracket": verdict.bracket and list(verdict.bracket),
+            "error": verdict.error,
+            "horizon": self.horizon,
+            "cost_steps": self.cost_steps,
+            "seconds": self.seconds,
+            "lrs": self.lrs.tolist(),
+            "losses": [[loss if math.isfinite(loss) else None for loss in row] for row in self.losses.tolist()],
+        }
+
+    @classmethod
+    def from_dict(cls, tree: dict[str, Any]) -> Probe:
+        """Take what ``as_dict`` gave.
+
+        Raises:
+            ValueError, KeyError, TypeError, IndexError: it is something else.
+        """
+        band, bracket = tree["band"], tree["bracket"]
+        return cls(
+            measure=Measure(tree["measure"]),
+            lrs=np.array(tree["lrs"], dtype=np.float64),
+            losses=np.array([[math.nan if loss is None else loss for loss in row] for row in tree["losses"]], dtype=np.float64),
+            verdict=Comparison(
+                status=Status(tree["status"]),
+                sentence=tree["sentence"],
+                suggestion=tree["suggestion"],
+                band=None if band is None else (band[0], band[1]),
+                bracket=None if bracket is None else (bracket[0], bracket[1]),
+                error=tree["error"],
+            ),
+            horizon=tree["horizon"],
+            cost_steps=tree["cost_steps"],
+            seconds=tree["seconds"],
+        )
+
+
+def probe(
+    config: Config,
+    data: Dataset,
+    bracket: tuple[float, float],
+    *,
+    measure: Measure = Measure.TRAIN_LOSS,
+    steps: int = STEPS,
+    seeds: int = SEEDS,
+    arms: int = ARMS,
+    device: str = "auto",
+) -> Probe:
+    """Train fresh models of this config with constant learning rates from a range test's bracket, and compare where they end.
+
+    Args:
+        config: whose model, optimizer, batch size and precision are tested; its own learning rate and schedule do not matter.
+        data: prepared.
+        bracket: (low, high) of the rates; a probe of the validation loss begins ``LOWER`` times lower.
+        measure: what they are compared by.
+        steps: with each, ``LEAST_STEPS`` or more; also the horizon of the answer.
+        seeds: how many models for each rate.
+        arms: how many rates, 3 or more.
+        device: ``auto``, ``cpu``, ``cuda``.
+
+    Raises:
+        InputError: too few steps, seeds or arms, or the config does not fit the data.
+    """
+    check(steps, seeds, arms)
+    low, high = bracket
+    lrs = np.geomspace(low / LOWER if measure is Measure.VAL_LOSS else low, high, arms)
+    trials = trials_of(config, seeds, lrs.tolist())
+    started = time.perf_counter()
+
+    def constant(_step: int) -> float:
+        return 1.0
+
+    if measure is Measure.VAL_LOSS:
+        curves, scores = record_scores(trials, data, constant, [steps], device=device)
+        ends = scores["val_loss"][:, 0]
+    else:
+        curves = record_losses(trials, data, constant, steps, device=device)
+        ends = curves[:, -max(1, round(TAIL * steps)) :].astype(np.float64).mean(axis=1)
+    losses = ends.reshape(arms, seeds).T
+    return Probe(
+        measure=measure,
+        lrs=lrs,
+        losses=losses,
+        verdict=compare(lrs, losses, measure.words),
+        horizon=steps,
+        cost_steps=int(np.sum(np.isfinite(curves))),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def check(steps: int, seeds: int = SEEDS, arms: int = ARMS) -> None:
+    """Whether a probe can be made of these numbers.
+
+    Raises:
+        InputError: it cannot.
+    """
+    if steps < LEAST_STEPS:
+        hint = "after ten steps or so the best rate is one that is too high for any longer training"
+        raise InputError.of("learning-rate probe", "steps", str(steps), f"{LEAST_STEPS} or more", hint)
+    if seeds < 1 or arms < 3:
+        raise InputError.of("learning-rate probe", "seeds, arms", f"{seeds}, {arms}", "1 or more seeds, 3 or more arms")
