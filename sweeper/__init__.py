@@ -1,8 +1,8 @@
 """Hyperparameter search and learning-rate range tests for PyTorch.
 
 ``load_config`` reads a complete config such as ``runs/mlp/best.yaml``; ``train`` trains it; ``load_model`` loads what a sweep or a
-production job exported; ``lr_range_test`` finds the useful learning rates of a config. They are imported at their first use:
-``import sweeper`` alone loads neither torch nor Ray, Optuna or MLflow.
+production job exported; ``lr_range_test`` finds the useful learning rates of a config, or of a model of your own. They are imported at
+their first use: ``import sweeper`` alone loads neither torch nor Ray, Optuna or MLflow.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweeper.config.files import load_config
-    from sweeper.lr_range.run import lr_range_test
+    from sweeper.lr_range.api import lr_range_test
     from sweeper.production.model import load_model
     from sweeper.production.train import TrainResult, train
 
@@ -21,7 +21,7 @@ __all__ = ["TrainResult", "__version__", "load_config", "load_model", "lr_range_
 
 _HOMES = {
     "load_config": "sweeper.config.files",
-    "lr_range_test": "sweeper.lr_range.run",
+    "lr_range_test": "sweeper.lr_range.api",
     "load_model": "sweeper.production.model",
     "TrainResult": "sweeper.production.train",
     "train": "sweeper.production.train",

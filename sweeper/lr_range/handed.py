@@ -1,0 +1,207 @@
+"""The range test of a model that somebody hands in, with an optimizer and data of their own; everything is left as it was found."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim import SGD, Optimizer
+
+from sweeper.core.precision import DTYPES, Name
+from sweeper.core.seeds import Stream, key
+from sweeper.errors import InputError
+from sweeper.lr_range.arguments import check_data, check_model, check_numbers
+from sweeper.lr_range.feed import endless, moved
+from sweeper.lr_range.judge import START, Floats, judge
+from sweeper.lr_range.restore import GlobalRandom, Snapshot, reseed, restoring
+from sweeper.lr_range.run import HIGH, LOW, STEPS, LrRangeResult
+from sweeper.lr_range.rungs import Loss, Rungs
+
+REPEATS = 5
+"""Times that the ladder is climbed; fewer cost less and vary more."""
+
+SKIPS = 20
+"""Steps that fp16 may skip in a row: enough for a loss scale of 2**16 to come down to 1."""
+
+FAR = 4.0
+"""How many times the drop so far the loss may rise above its start; then the sweep has seen enough."""
+
+PATIENCE = 5
+"""For how many steps in a row, so that no single bad batch ends a sweep."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HandedResult(LrRangeResult):
+    """What a range test of a handed-in model found; the numbers are for the group with the largest learning rate.
+
+    Attributes:
+        ratios: by optimizer and group, the learning rate in units of the largest.
+    """
+
+    ratios: tuple[tuple[float, ...], ...]
+
+    @property
+    def suggestion(self) -> float | None:
+        """The peak learning rate to train with; None where there is nothing to read."""
+        return self.judgement.suggestion
+
+    @property
+    def max_lr(self) -> float | None:
+        """The highest that a schedule with warm-up and decay may visit."""
+        return self.judgement.max_lr
+
+    @property
+    def bracket(self) -> tuple[float, float] | None:
+        """(low, high) to search within."""
+        return self.judgement.bracket
+
+    @property
+    def suggestions(self) -> tuple[tuple[float, ...], ...] | None:
+        """By optimizer and group, the learning rate to train with."""
+        top = self.suggestion
+        return None if top is None else tuple(tuple(top * ratio for ratio in ratios) for ratios in self.ratios)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON data; losses that are not finite become null."""
+        return {**super().as_dict(), "ratios": [list(ratios) for ratios in self.ratios]}
+
+    @classmethod
+    def from_json(cls, text: str, source: str = "result.json") -> HandedResult:
+        """Read what ``to_json`` wrote.
+
+        Args:
+            text: the file's content.
+            source: its name, for the error.
+
+        Raises:
+            InputError: it is not the result of such a range test.
+        """
+        base = LrRangeResult.from_json(text, source)
+        ratios = json.loads(text).get("ratios")
+        if ratios is None:
+            raise InputError.of(
+                source, "ratios", "missing: the result of a config's range test", hint="read it with LrRangeResult.from_json"
+            )
+        found = {field.name: getattr(base, field.name) for field in fields(base)}
+        return cls(**found, ratios=tuple(tuple(group) for group in ratios))
+
+    def _repr_png_(self) -> bytes:
+        """The figure, which is what a notebook shows."""
+        from sweeper.lr_range.figure import png
+
+        return png(self)
+
+
+def lr_range_test(
+    model: nn.Module,
+    optimizer: Optimizer | Sequence[Optimizer],
+    loss_fn: Callable[[Any, Any], torch.Tensor] | None = None,
+    data: Iterable[Any] | None = None,
+    *,
+    step_fn: Callable[[nn.Module, Any], Loss] | None = None,
+    low: float = LOW,
+    high: float = HIGH,
+    steps: int = STEPS,
+    repeats: int = REPEATS,
+    seed: int = 0,
+    accumulate: int = 1,
+    precision: Name = "fp32",
+    scaler: torch.amp.GradScaler | None = None,
+    clip_norm: float | None = None,
+    device: torch.device | str | None = None,
+    schedulers: Iterable[object] = (),
+    also_restore: Iterable[object] = (),
+    snapshot_device: torch.device | str | None = None,
+) -> HandedResult:
+    """Train the model on a ladder of learning rates, several times from where it is now, and leave everything as it was.
+
+    ``sweeper.lr_range_test`` tells what the arguments are.
+    """
+    optimizers = list(optimizer) if isinstance(optimizer, Sequence) else [optimizer]
+    check_numbers(low, high, steps, repeats, accumulate, precision, clip_norm)
+    check_model(model, optimizers)
+    step, batches = check_data(loss_fn, step_fn, data)
+    home = torch.device(device) if device is not None else next(model.parameters()).device
+    scaling = scaler if scaler is not None or precision != "fp16" else torch.amp.GradScaler(home.type)
+    owners = [model, *optimizers, scaling, loss_fn, step_fn, *schedulers, *also_restore]
+    training, feeding = Snapshot(owners, device=snapshot_device), Snapshot(sources=[batches])
+    lrs = np.geomspace(low, high, steps)
+    losses = np.full((repeats, steps), math.nan)
+    started = time.perf_counter()
+    with (
+        restoring(training, feeding, GlobalRandom()),
+        closing(endless(batches, seed, repeats * steps * accumulate)) as stream,
+        torch.enable_grad(),
+    ):
+        rungs = Rungs(
+            optimizers,
+            lambda batch: step(model, moved(batch, home)),
+            stream,
+            accumulate=accumulate,
+            autocast=_autocast(precision, home),
+            scaler=scaling,
+            clip_norm=clip_norm,
+        )
+        for repeat in range(repeats):
+            training.rewind()
+            reseed(key(seed, Stream.NOISE, repeat), [*training.generators, *feeding.generators])
+            if not model.training:
+                model.train()
+            _sweep(rungs, lrs, losses[repeat])
+    return HandedResult(
+        name=type(model).__name__,
+        optimizer=" + ".join(type(one).__name__.lower() for one in optimizers),
+        lrs=lrs,
+        losses=losses,
+        judgement=judge(lrs, losses, plain=all(map(_plain, optimizers))),
+        horizon=steps,
+        cost_steps=int(np.sum(np.isfinite(losses))),
+        seconds=time.perf_counter() - started,
+        ratios=rungs.rates.ratios,
+    )
+
+
+def _sweep(rungs: Rungs, lrs: Floats, losses: Floats) -> None:
+    """Climb the ladder once; what is not reached stays NaN."""
+    rung = skipped = 0
+    while rung < len(lrs):
+        loss = rungs.loss()
+        if not math.isfinite(loss):
+            return
+        losses[rung] = loss
+        if far_above(losses[: rung + 1], round(START * len(lrs))):
+            return
+        taken = rungs.step(float(lrs[rung]))
+        rung, skipped = (rung + 1, 0) if taken else (rung, skipped + 1)
+        if skipped > SKIPS:
+            return
+
+
+def far_above(losses: Floats, start: int) -> bool:
+    """Whether the loss has risen so far above its start, in units of its drop, that it will not come back.
+
+    Args:
+        losses: ``[n]``, of the steps so far.
+        start: how many of them are the start.
+    """
+    if len(losses) < max(start, 1) + PATIENCE:
+        return False
+    before = float(np.mean(losses[:start]))
+    return bool(np.min(losses[-PATIENCE:]) > before + FAR * (before - float(np.min(losses))))
+
+
+def _plain(optimizer: Optimizer) -> bool:
+    """Whether it is gradient descent without momentum."""
+    return isinstance(optimizer, SGD) and all(group["momentum"] == 0 for group in optimizer.param_groups)
+
+
+def _autocast(precision: Name, device: torch.device) -> Callable[[], AbstractContextManager[object]]:
+    return nullcontext if precision == "fp32" else lambda: torch.autocast(device.type, DTYPES[precision])
