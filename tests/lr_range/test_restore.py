@@ -109,7 +109,7 @@ def raw(value: object) -> object:
     """A value by its bytes."""
     match value:
         case torch.Tensor():
-            return (value.dtype, tuple(value.shape), value.detach().numpy().tobytes())
+            return (value.dtype, tuple(value.shape), value.detach().cpu().numpy().tobytes())
         case np.ndarray():
             return value.tobytes()
         case dict():
@@ -178,7 +178,14 @@ def test_what_the_step_function_changes_is_put_back() -> None:
         return cross_entropy(model(batch[0]), batch[1])
 
     lr_range_test(
-        world.model, world.optimizer, data=world.loader, step_fn=step, steps=5, schedulers=[world.scheduler], also_restore=[average, meter]
+        world.model,
+        world.optimizer,
+        data=world.loader,
+        step_fn=step,
+        steps=5,
+        schedulers=[world.scheduler],
+        also_restore=[average, meter],
+        snapshot_device="cpu",
     )
     assert world.bits() == before
     assert raw(average.state_dict()) == average_before
@@ -196,6 +203,29 @@ def test_a_scaler_is_put_back() -> None:
         before = raw(scaler.state_dict()), scaler._scale is None
         lr_range_test(world.model, world.optimizer, cross_entropy, world.loader, steps=4, repeats=1, precision="fp16", scaler=scaler)
         assert (raw(scaler.state_dict()), scaler._scale is None) == before
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("snapshot_device", [None, "cpu"])
+def test_a_gpu_is_left_as_it_was(snapshot_device: str | None) -> None:
+    """Batches are moved to the model; weights, the optimizer's state and the GPU's generator are put back, wherever the copies lie."""
+    world = World("adamw", used=True)
+    model = world.model.cuda()
+    optimizer = torch.optim.AdamW(model.parameters())
+    torch.rand(3, device="cuda")
+
+    def bits() -> object:
+        return (
+            raw(model.state_dict()),
+            [one.data_ptr() for one in model.parameters()],
+            raw(optimizer.state_dict()),
+            raw(torch.cuda.get_rng_state()),
+        )
+
+    before = bits()
+    model.average = model.average.cuda()
+    lr_range_test(model, optimizer, cross_entropy, world.loader, steps=5, precision="fp16", snapshot_device=snapshot_device)
+    assert bits() == before
 
 
 def test_the_generators_of_loader_sampler_and_dataset_are_put_back() -> None:
