@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from sweeper.errors import InputError
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from sweeper.core.precision import Name
     from sweeper.data.dataset import Dataset
     from sweeper.lr_range.handed import HandedResult
-    from sweeper.lr_range.run import LrRangeResult
+    from sweeper.lr_range.probe import Measure
+    from sweeper.lr_range.result import LrRangeResult, Scale
     from sweeper.lr_range.rungs import Loss
+    from sweeper.trial import Scalar
 
 
 @overload
@@ -25,10 +27,14 @@ def lr_range_test(
     config: Config,
     data: Dataset | None = None,
     *,
-    low: float = ...,
-    high: float = ...,
+    low: float | None = None,
+    high: float | None = None,
     steps: int = ...,
     seeds: int = ...,
+    scale: Scale | str = ...,
+    probe: Measure | str | None = None,
+    probe_steps: int = ...,
+    settings: Mapping[str, Scalar] | None = None,
     device: str = ...,
 ) -> LrRangeResult: ...
 
@@ -100,8 +106,9 @@ def lr_range_test(*args: Any, **kwargs: Any) -> LrRangeResult:  # noqa: D417 - t
 
     Returns:
         The curves and what they say: ``suggestion``, ``max_lr`` and ``bracket`` for the largest group, ``suggestions`` for all of them,
-        ``judgement`` with the status and a sentence. A notebook shows it as a figure; ``sweeper.lr_range.figure.png`` draws it elsewhere.
-        A loss that is not finite, or that stays far above its start, ends a repeat; what it did not reach is NaN.
+        ``judgement`` with the status and a sentence. A notebook shows it as a figure; elsewhere ``sweeper.lr_range.figure.png`` and
+        ``sweeper.lr_range.page.html`` draw it. A loss that is not finite, or that stays far above its start, ends a repeat; what it did not
+        reach is NaN.
 
     Raises:
         InputError: the arguments do not fit; what is wrong and what to pass instead.

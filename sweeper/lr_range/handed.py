@@ -22,11 +22,9 @@ from sweeper.lr_range.arguments import check_data, check_model, check_numbers
 from sweeper.lr_range.feed import endless, moved
 from sweeper.lr_range.judge import START, Floats, judge
 from sweeper.lr_range.restore import GlobalRandom, Snapshot, reseed, restoring
-from sweeper.lr_range.run import HIGH, LOW, STEPS, LrRangeResult
+from sweeper.lr_range.result import LrRangeResult
+from sweeper.lr_range.run import HIGH, LOW, SEEDS, STEPS
 from sweeper.lr_range.rungs import Loss, Rungs
-
-REPEATS = 5
-"""Times that the ladder is climbed; fewer cost less and vary more."""
 
 SKIPS = 20
 """Steps that fp16 may skip in a row: enough for a loss scale of 2**16 to come down to 1."""
@@ -47,21 +45,6 @@ class HandedResult(LrRangeResult):
     """
 
     ratios: tuple[tuple[float, ...], ...]
-
-    @property
-    def suggestion(self) -> float | None:
-        """The peak learning rate to train with; None where there is nothing to read."""
-        return self.judgement.suggestion
-
-    @property
-    def max_lr(self) -> float | None:
-        """The highest that a schedule with warm-up and decay may visit."""
-        return self.judgement.max_lr
-
-    @property
-    def bracket(self) -> tuple[float, float] | None:
-        """(low, high) to search within."""
-        return self.judgement.bracket
 
     @property
     def suggestions(self) -> tuple[tuple[float, ...], ...] | None:
@@ -110,7 +93,7 @@ def lr_range_test(
     low: float = LOW,
     high: float = HIGH,
     steps: int = STEPS,
-    repeats: int = REPEATS,
+    repeats: int = SEEDS,
     seed: int = 0,
     accumulate: int = 1,
     precision: Name = "fp32",

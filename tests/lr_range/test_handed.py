@@ -24,7 +24,7 @@ from sweeper.lr_range import api, figure, handed, run
 from sweeper.lr_range.feed import moved
 from sweeper.lr_range.handed import HandedResult, far_above, lr_range_test
 from sweeper.lr_range.judge import Status
-from sweeper.lr_range.run import LrRangeResult
+from sweeper.lr_range.result import LrRangeResult
 
 CPU = torch.device("cpu")
 
@@ -118,9 +118,9 @@ def test_one_name_answers_for_both() -> None:
     assert type(sweeper.lr_range_test(config=Config(name="mlp"), steps=2, seeds=1)) is LrRangeResult
     with pytest.raises(InputError, match=r"a list.*torch\.nn\.Module.*ModuleList"):
         sweeper.lr_range_test([model])
-    of_config, of_model = (set(inspect.signature(face).parameters) for face in get_overloads(api.lr_range_test))
-    assert of_config <= set(inspect.signature(run.lr_range_test).parameters)
-    assert of_model == set(inspect.signature(handed.lr_range_test).parameters)
+    of_config, of_model = (list(inspect.signature(face).parameters) for face in get_overloads(api.lr_range_test))
+    assert of_config == list(inspect.signature(run.lr_range_test).parameters)
+    assert of_model == list(inspect.signature(handed.lr_range_test).parameters)
 
 
 def test_ratios_of_groups_survive(loader: DataLoader[Any]) -> None:

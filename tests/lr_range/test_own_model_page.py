@@ -24,4 +24,4 @@ def test_the_code_of_the_page_runs_as_it_stands(home: Path) -> None:
     assert shown["result"].suggestion is not None
     rates = [group["lr"] / shown["result"].suggestion for one in (shown["body"], shown["head"]) for group in one.param_groups]
     assert rates == pytest.approx([1.0, 0.01, 0.02])
-    assert {path.name for path in home.iterdir()} == {"lr_range.png", "result.json"}
+    assert {path.name for path in home.iterdir()} == {"lr_range.png", "lr_range.html", "result.json"}
