@@ -176,7 +176,6 @@ class RangeTest:
         config: what to test: the default config with the shape's values.
         low: the ladder's first learning rate.
         high: its last one.
-        steps: optimizer steps on it.
         seeds: models that go up it side by side.
     """
 
@@ -184,7 +183,6 @@ class RangeTest:
     config: Tree
     low: float
     high: float
-    steps: int
     seeds: int
 
 

@@ -17,7 +17,7 @@ from sweeper.config.distributions import Choice as Options
 from sweeper.config.files import find_space
 from sweeper.config.parse_distribution import AUTO
 from sweeper.config.space import Space
-from sweeper.search.brackets import SEEDS, STEPS, Unmeasured
+from sweeper.search.brackets import SEEDS, Unmeasured
 from sweeper.search.study import Study
 from sweeper.tracking.words import scalar
 from sweeper.trial import RangeFinding, Trial
@@ -119,7 +119,7 @@ def show(made: Plan) -> None:
     console.print(parameters)
     if any(isinstance(leaf.distribution, Auto) for leaf in space.leaves):
         console.print(
-            f"auto: a range test of {SEEDS} models and {STEPS} steps comes before the first trial of each shape and optimizer, "
+            f"auto: a range test of {SEEDS} models comes before the first trial of each shape and optimizer, "
             "and suggests its first learning rate",
             soft_wrap=True,
         )

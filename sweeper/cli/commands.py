@@ -138,7 +138,9 @@ def check(space: SpaceName, overrides: Overrides = None, as_json: Json = False) 
 def lr_range(
     space: SpaceName,
     overrides: Overrides = None,
-    steps: Annotated[int, typer.Option(min=1, help="optimizer steps, one per rung of the ladder")] = 100,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="optimizer steps, one per rung; default: 100, then 300 if those show nothing")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="fresh models whose median is judged")] = 5,
     scale: Annotated[LadderScale, typer.Option(help=SCALES)] = LadderScale.LOG,
     low: Annotated[float | None, typer.Option(help="first learning rate; default: 1e-7, linear: HIGH / STEPS")] = None,

@@ -29,7 +29,7 @@ def lr_range_test(
     *,
     low: float | None = None,
     high: float | None = None,
-    steps: int = ...,
+    steps: int | None = None,
     seeds: int = ...,
     scale: Scale | str = ...,
     probe: Measure | str | None = None,

@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -21,7 +23,7 @@ from sweeper.data.dataset import Dataset
 from sweeper.data.prepare import prepare
 from sweeper.errors import InputError, Problem
 from sweeper.lr_range import probe as stage
-from sweeper.lr_range.judge import judge
+from sweeper.lr_range.judge import Status, judge
 from sweeper.lr_range.probe import Measure
 from sweeper.lr_range.result import Looks, LrRangeResult, Scale
 from sweeper.lr_range.trials import trials_of
@@ -33,6 +35,10 @@ LOW = 1e-7
 HIGH = 10.0
 STEPS = 100
 SEEDS = 5
+
+LONGER = 300
+"""Steps of a second ladder, where nobody asked for a number and the first shows nothing: some networks, transformers and those with
+sigmoids among them, begin on a plateau that they do not leave within a hundred."""
 
 LINEAR_HIGH = 30.0
 """A linear ladder ends at so many times the optimizer's default learning rate, where neither its user nor a geometric one knows better."""
@@ -47,7 +53,7 @@ def lr_range_test(
     *,
     low: float | None = None,
     high: float | None = None,
-    steps: int = STEPS,
+    steps: int | None = None,
     seeds: int = SEEDS,
     scale: Scale | str = Scale.LOG,
     probe: Measure | str | None = None,
@@ -63,7 +69,8 @@ def lr_range_test(
             part); None: prepared from ``config.data``.
         low: the first learning rate; None: 1e-7, of a linear ladder ``high / steps``.
         high: the last one; None: 10, of a linear ladder the upper end of the bracket that a geometric one finds first.
-        steps: optimizer steps; also the horizon of the answer.
+        steps: optimizer steps; also the horizon of the answer. None: 100, and another 300 where those show nothing, since a model may
+            need longer than that to leave the plateau that it begins on.
         seeds: how many models; their training seeds count up from ``training.seed``.
         scale: ``log``, which tries many orders of magnitude; or ``linear``, for a closer look at one, with the accuracy on the validation
             part by the way.
@@ -76,10 +83,16 @@ def lr_range_test(
         InputError: the ladder is not one, or the config does not fit the data.
     """
     kind, measure = _word(Scale, scale, "scale"), None if probe is None else _word(Measure, probe, "probe")
-    _check(low, high, steps, seeds)
+    _check(low, high, STEPS if steps is None else steps, seeds)
     if measure is not None:
         stage.check(probe_steps)
     prepared = data if data is not None else prepare(config.data, config.task)
+    if steps is None:
+        test = partial(lr_range_test, config, prepared, low=low, high=high, seeds=seeds, scale=scale, probe=probe, probe_steps=probe_steps)
+        found = test(steps=STEPS, settings=settings, device=device)
+        if found.judgement.status is not Status.NO_USABLE_REGION:
+            return found
+        return _after(found, test(steps=LONGER, settings=settings, device=device))
     scout = None
     if kind is Scale.LINEAR and high is None:
         scout = lr_range_test(config, prepared, steps=steps, seeds=seeds, device=device)
@@ -120,6 +133,17 @@ def lr_range_test(
         settings=settings or {},
         looks=looks,
         probe=probed,
+    )
+
+
+def _after(short: LrRangeResult, longer: LrRangeResult) -> LrRangeResult:
+    """The longer test, which says what came before it and what both cost."""
+    verdict = longer.judgement
+    return replace(
+        longer,
+        judgement=replace(verdict, sentence=f"{verdict.sentence} ({short.horizon} steps had shown nothing)"),
+        cost_steps=short.cost_steps + longer.cost_steps,
+        seconds=short.seconds + longer.seconds,
     )
 
 

@@ -21,7 +21,7 @@ from sweeper.config.space import Leaf, Space, Suggest
 from sweeper.search.keyed import Drawable, rounded
 from sweeper.trial import Metric, RangeFinding, RangeTest, Scalar, Trial
 
-LOW, HIGH, STEPS, SEEDS = 1e-7, 10.0, 100, 3
+LOW, HIGH, SEEDS = 1e-7, 10.0, 3
 """The ladder of a sweep's range tests: the command's own."""
 
 WIDER = 4.0
@@ -256,7 +256,7 @@ class Brackets:
         key = json.dumps(structure, sort_keys=True)
         if key not in self._tests:
             config = self._space.under(structure)
-            self._tests[key] = RangeTest(_digest(config), tree_of(config), LOW, HIGH, STEPS, SEEDS)
+            self._tests[key] = RangeTest(_digest(config), tree_of(config), LOW, HIGH, SEEDS)
         return self._tests[key]
 
 
@@ -265,4 +265,4 @@ def _digest(config: Config) -> str:
     tree = {name: part for name, part in tree_of(config).items() if name in _SECTIONS}
     tree["optimizer"] = {name: value for name, value in tree["optimizer"].items() if name != "lr"}
     tree["training"] = {name: value for name, value in tree["training"].items() if name not in _NOT_TESTED}
-    return digest_of({**tree, "ladder": [LOW, HIGH, STEPS, SEEDS]})[:16]
+    return digest_of({**tree, "ladder": [LOW, HIGH, SEEDS]})[:16]

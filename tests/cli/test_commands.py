@@ -25,7 +25,7 @@ def test_plan_says_that_a_range_test_comes_first(run: Run) -> None:
     done = run("plan", "mlp", "--set", "optimizer.lr=auto")
     assert "optimizer.adamw.lr=auto" in done.out
     assert "optimizer.sgd.lr" in done.out
-    assert "auto: a range test of 3 models and 100 steps" in done.out
+    assert "auto: a range test of 3 models comes before the first trial" in done.out
 
 
 def test_plan_tells_of_processes(run: Run) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -10,9 +12,11 @@ from sweeper.core.stack.fused import FusedStack
 from sweeper.data.dataset import Dataset
 from sweeper.data.prepare import prepare
 from sweeper.errors import InputError
+from sweeper.lr_range import run
 from sweeper.lr_range.judge import Status
 from sweeper.lr_range.result import LrRangeResult, Scale
 from sweeper.lr_range.run import lr_range_test
+from sweeper.trial import Trial
 
 MLP = Config(name="mlp")
 
@@ -144,3 +148,19 @@ def test_a_batch_that_does_not_fit_the_data_is_refused(digits: Dataset) -> None:
     """The core's own refusals come through."""
     with pytest.raises(InputError, match="batch_size"):
         lr_range_test(MLP.model_copy(update={"training": Training(batch_size=100_000)}), digits)
+
+
+def test_a_plateau_is_climbed_with_more_steps(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody gave a number, 300 follow on 100 that showed nothing; the answer holds for the 300, the cost is that of both."""
+
+    def record(trials: Sequence[Trial], data: Dataset, rate: object, steps: int, *, device: str) -> np.ndarray:
+        noise = 2.3 + 0.01 * np.random.default_rng(0).normal(size=(len(trials), steps))
+        drop = np.concatenate([np.zeros(180), np.linspace(0, 1, 60), np.linspace(1, -1, 60)])
+        return noise if steps == 100 else noise - drop
+
+    monkeypatch.setattr(run, "record_losses", record)
+    found = lr_range_test(MLP, digits)
+    assert (found.judgement.status, found.horizon, found.cost_steps) == (Status.OK, 300, 5 * 400)
+    assert "100 steps had shown nothing" in found.judgement.sentence
+    asked = lr_range_test(MLP, digits, steps=100)
+    assert (asked.judgement.status, asked.cost_steps) == (Status.NO_USABLE_REGION, 500)
