@@ -108,7 +108,7 @@ def test_signals_leave_a_resumable_sweep(home: Path, number: int, code: int) -> 
     returncode, _, err = kill(driver, number)
     assert returncode == code
     assert "Traceback" not in err
-    assert "the same command goes on" in err
+    assert "run the same command again" in err
     assert ledger_of(home).known("tiny").owner is None
     assert ledger_of(home).live("tiny") == {}
 
