@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sweeper.lr_range.decay import DecayReading
     from sweeper.lr_range.result import LrRangeResult
     from sweeper.lr_range.variants import Variant
-    from sweeper.tracking.runs import RangeTest
+    from sweeper.tracking.runs import RangeTestRun
 
 
 @dataclass(frozen=True)
@@ -200,14 +200,14 @@ def _write(folder: Path, results: Sequence[LrRangeResult], decays: Sequence[Deca
 def _record(
     home: Home, space: Space, found: Sequence[Variant], results: Sequence[LrRangeResult], files: Sequence[Path], *, several: bool
 ) -> str | None:
-    from sweeper.tracking.runs import RangeTest, log_lr_range
+    from sweeper.tracking.runs import RangeTestRun, log_lr_range
 
     name, people = f"lr-range/{space.name}", run_tags()
     tests = [
         _as_run(f"{name}/{variant.subject}" if several else name, variant.config, people, result)
         for variant, result in zip(found, results, strict=True)
     ]
-    whole = RangeTest(name, flat(tree_of(space.base)), {**people, "tests": len(tests)}) if several else tests[0]
+    whole = RangeTestRun(name, flat(tree_of(space.base)), {**people, "tests": len(tests)}) if several else tests[0]
     return log_lr_range(
         home.tracking_uri,
         home.artifacts,
@@ -219,8 +219,8 @@ def _record(
     )
 
 
-def _as_run(name: str, config: Config, people: Mapping[str, Any], result: LrRangeResult) -> RangeTest:
-    from sweeper.tracking.runs import RangeTest
+def _as_run(name: str, config: Config, people: Mapping[str, Any], result: LrRangeResult) -> RangeTestRun:
+    from sweeper.tracking.runs import RangeTestRun
 
     verdict, probe = result.judgement, result.probe
     tags: dict[str, Any] = {**people, "status": verdict.status.value, "sentence": verdict.sentence, "scale": result.scale.value}
@@ -233,7 +233,7 @@ def _as_run(name: str, config: Config, people: Mapping[str, Any], result: LrRang
         tags["confidence"] = f"{verdict.confidence:.2f}"
     if probe is not None:
         tags |= {"probe": probe.measure.value, "probe.status": probe.verdict.status.value, "probe.sentence": probe.verdict.sentence}
-    return RangeTest(
+    return RangeTestRun(
         name,
         flat(tree_of(config)),
         tags,

@@ -24,7 +24,7 @@ LINKED = ("status", "suggestion", "bracket")
 
 
 @dataclass(frozen=True)
-class RangeTest:
+class RangeTestRun:
     """A range test as the tracker sees it.
 
     Attributes:
@@ -59,8 +59,8 @@ def log_lr_range(
     artifacts_root: Path,
     *,
     experiment: str,
-    tests: Sequence[RangeTest],
-    whole: RangeTest,
+    tests: Sequence[RangeTestRun],
+    whole: RangeTestRun,
     files: Sequence[Path],
     sweep_run: str | None,
 ) -> str | None:
@@ -96,7 +96,7 @@ def log_lr_range(
     return None
 
 
-def _range_picture(test: RangeTest, parent: str | None) -> Picture:
+def _range_picture(test: RangeTestRun, parent: str | None) -> Picture:
     now = milliseconds(time.time())
     tags = {**test.tags, **({} if parent is None else {"mlflow.parentRunId": parent})}
     return _job(name=test.name, stage="lr_range", params=test.params, tags=tags, points=test.points(now), start_ms=now)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sweeper.tracking.mlflow import Tracker
-from sweeper.tracking.runs import RangeTest, log_lr_range, log_training
+from sweeper.tracking.runs import RangeTestRun, log_lr_range, log_training
 from tests.tracking.hand import reports
 
 
@@ -28,7 +28,7 @@ def test_a_range_test_is_a_run_with_a_curve_per_seed(tmp_path: Path, store: tupl
     """The median stands only where no seed has diverged; figure and result are beside it."""
     file = tmp_path / "result.json"
     file.write_text("{}")
-    test = RangeTest(
+    test = RangeTestRun(
         "lr-range/mlp", {"model.width": 8}, {"status": "ok", "git_commit": "abc"}, LRS, LOSSES, [1.2, 0.9], [2e-3, 4e-3], [[0.3, 0.2]]
     )
     assert log(store, "range", whole=test, files=[file]) is None
@@ -42,8 +42,8 @@ def test_a_range_test_is_a_run_with_a_curve_per_seed(tmp_path: Path, store: tupl
 
 def test_several_range_tests_are_runs_below_one(store: tuple[str, Path]) -> None:
     """Each has its curve, the run above them has none."""
-    tests = [RangeTest(f"lr-range/mlp/{name}", {}, {}, LRS, LOSSES) for name in ("adamw", "sgd")]
-    assert log(store, "several", whole=RangeTest("lr-range/mlp", {}, {"tests": 2}), tests=tests) is None
+    tests = [RangeTestRun(f"lr-range/mlp/{name}", {}, {}, LRS, LOSSES) for name in ("adamw", "sgd")]
+    assert log(store, "several", whole=RangeTestRun("lr-range/mlp", {}, {"tests": 2}), tests=tests) is None
     tracker = Tracker(*store)
     runs = {run.info.run_name: run for run in tracker._client.search_runs([tracker.find_experiment("several")])}
     above = runs.pop("lr-range/mlp")
@@ -56,7 +56,7 @@ def test_a_sweep_and_its_range_test_are_linked(store: tuple[str, Path]) -> None:
     """The sweep's run names the range test's and what it found, which lies below it; a run of another store is no parent."""
     tracker = Tracker(*store)
     sweep = tracker._client.create_run(tracker.experiment("linked")).info.run_id
-    test = RangeTest("lr-range/mlp", {}, {"status": "ok", "suggestion": "0.003", "host": "here"}, LRS, LOSSES)
+    test = RangeTestRun("lr-range/mlp", {}, {"status": "ok", "suggestion": "0.003", "host": "here"}, LRS, LOSSES)
     assert log(store, "linked", whole=test, sweep_run=sweep) is None
     (run,) = [run for run in tracker._client.search_runs([tracker.find_experiment("linked")]) if run.info.run_id != sweep]
     assert run.data.tags["mlflow.parentRunId"] == sweep
