@@ -27,7 +27,7 @@ from ray import tune  # noqa: E402
 from ray.tune.schedulers import ASHAScheduler  # noqa: E402
 from ray.tune.search.optuna import OptunaSearch  # noqa: E402
 
-from benchmarks.quality.optuna_arm import GRACE, REDUCTION, suggest  # noqa: E402
+from benchmarks.quality.optuna_arm import GRACE, REDUCTION, suggested  # noqa: E402
 from benchmarks.quality.tasks import space_and_data  # noqa: E402
 from benchmarks.quality.trace import Recorder, Trace  # noqa: E402
 from benchmarks.quality.workers import WORKERS, trial_of  # noqa: E402
@@ -99,7 +99,7 @@ class Over(tune.Stopper):
 
 def define(trial: optuna.Trial, space: Space) -> None:
     """Optuna's define-by-run way to say what the space holds: a conditional parameter is asked for only where it counts."""
-    space.resolve(partial(suggest, trial), seed=0)
+    space.resolve(partial(suggested, trial), seed=0)
 
 
 def main(path: Path, seconds: float, target: float | None, settings: list[str]) -> None:
