@@ -29,6 +29,8 @@ from sweeper.errors import InfrastructureError
 from tests.core.conftest import MakeTrial
 from tests.core.driving import GO, curve, of, script
 
+pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")  # where this process may use one core only
+
 CPU = torch.device("cpu")
 RNG = np.random.default_rng(0)
 IMAGES, Y = RNG.integers(0, 256, (160, 3, 6, 6), dtype=np.uint8), RNG.integers(0, 3, 160)
