@@ -36,8 +36,8 @@ LOOK_S = 0.2
 KNOWN_S = 3.0
 """So long it trains before it judges how much is left."""
 
-HELP_S = 5.0
-"""So much time helpers must save: each imports torch for about 3 s of a core."""
+HELP_S = 10.0
+"""So much time helpers must save: each imports torch for about 3 s of a core, early estimates are high, and one process is repeatable."""
 
 MOST_HELPERS = 7
 """Each takes a third of a gigabyte, and asks this process for its trials."""

@@ -85,7 +85,8 @@ class CountedHelpers:
     [
         ("auto", TWO, 2, True, 0),  # 196 s are left: long
         ("auto", TWO, 0, True, 0),
-        ("auto", TWO, 20, False, 1),  # 16 s are left, of which a second worker saves a half
+        ("auto", TWO, 15, False, 1),  # 23 s are left, of which a second worker saves a half
+        ("auto", TWO, 20, False, 0),  # 16 s are left
         ("auto", TWO, 50, False, 0),  # 4 s are left
         ("auto", Slots(16, 1, 0.0), 6, True, 7),  # 63 s are left, then, at the same pace, 55 s, of which eight more workers save a half
         ("auto", Slots(1, 1, 0.0), 2, False, 0),
