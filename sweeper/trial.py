@@ -174,15 +174,11 @@ class RangeTest:
     Attributes:
         digest: of all that its result depends on in the config, but for the data; equal tests need to be made only once.
         config: what to test: the default config with the shape's values.
-        low: the ladder's first learning rate.
-        high: its last one.
-        seeds: models that go up it side by side.
+        seeds: models that climb the ladder side by side.
     """
 
     digest: str
     config: Tree
-    low: float
-    high: float
     seeds: int
 
 

@@ -49,6 +49,6 @@ def draw(folder: Path) -> None:
         picture = kept.with_suffix(".png")
         if not picture.exists():
             from sweeper.lr_range.figure import png
-            from sweeper.lr_range.run import LrRangeResult
+            from sweeper.lr_range.result import LrRangeResult
 
             replace_bytes(picture, png(LrRangeResult.from_json(kept.read_text(encoding="utf-8"), str(kept))))

@@ -42,7 +42,7 @@ class _Training:
         from sweeper.lr_range.run import lr_range_test
 
         config, device = config_from_tree(test.config), self._device
-        result = lr_range_test(config, self._data, low=test.low, high=test.high, seeds=test.seeds, device=device)
+        result = lr_range_test(config, self._data, seeds=test.seeds, device=device)
         verdict = result.judgement
         return RangeFinding(
             status=verdict.status.value,

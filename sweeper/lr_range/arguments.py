@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from inspect import Parameter, signature
 from typing import Any
@@ -14,7 +13,8 @@ from torch.optim import Optimizer
 
 from sweeper.core.precision import DTYPES
 from sweeper.errors import InputError, Problem
-from sweeper.lr_range.feed import SOURCE, pair
+from sweeper.lr_range.feed import pair
+from sweeper.lr_range.ladder import SOURCE, ladder_problems
 from sweeper.lr_range.rungs import Loss
 
 Step = Callable[[nn.Module, Any], Loss]
@@ -26,14 +26,7 @@ def check_numbers(low: float, high: float, steps: int, repeats: int, accumulate:
     Raises:
         InputError: every such number at once.
     """
-    problems = []
-    if not (math.isfinite(low) and math.isfinite(high) and 0 < low < high):
-        problems.append(Problem(SOURCE, "low, high", f"{low:g}, {high:g}", "0 < low < high, both finite"))
-    if steps < 2:
-        problems.append(Problem(SOURCE, "steps", str(steps), "2 or more", hint="100 is a good number"))
-    for name, value in (("repeats", repeats), ("accumulate", accumulate)):
-        if value < 1:
-            problems.append(Problem(SOURCE, name, str(value), "1 or more"))
+    problems = list(ladder_problems(low, high, steps, repeats=repeats, accumulate=accumulate))
     if precision not in DTYPES:
         problems.append(Problem(SOURCE, "precision", precision, ", ".join(DTYPES)))
     if clip_norm is not None and not clip_norm > 0:

@@ -10,8 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from sweeper.errors import InputError
-
-SOURCE = "learning-rate range test"
+from sweeper.lr_range.ladder import SOURCE
 
 
 @runtime_checkable

@@ -21,9 +21,9 @@ from sweeper.errors import InputError
 from sweeper.lr_range.arguments import check_data, check_model, check_numbers
 from sweeper.lr_range.feed import endless, moved
 from sweeper.lr_range.judge import START, Floats, judge
+from sweeper.lr_range.ladder import HIGH, LOW, SEEDS, STEPS
 from sweeper.lr_range.restore import GlobalRandom, Snapshot, reseed, restoring
 from sweeper.lr_range.result import LrRangeResult
-from sweeper.lr_range.run import HIGH, LOW, SEEDS, STEPS
 from sweeper.lr_range.rungs import Loss, Rungs
 
 SKIPS = 20
@@ -58,15 +58,7 @@ class HandedResult(LrRangeResult):
 
     @classmethod
     def from_json(cls, text: str, source: str = "result.json") -> HandedResult:
-        """Read what ``to_json`` wrote.
-
-        Args:
-            text: the file's content.
-            source: its name, for the error.
-
-        Raises:
-            InputError: it is not the result of such a range test.
-        """
+        """As ``LrRangeResult.from_json``; the result of a config's range test is refused."""
         base = LrRangeResult.from_json(text, source)
         ratios = json.loads(text).get("ratios")
         if ratios is None:

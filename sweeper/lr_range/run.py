@@ -6,7 +6,6 @@ as a trial or a production job of this config.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,20 +20,14 @@ from sweeper.config.schema import Config, Sgd
 from sweeper.core.loop import record_losses, record_scores
 from sweeper.data.dataset import Dataset
 from sweeper.data.prepare import prepare
-from sweeper.errors import InputError, Problem
+from sweeper.errors import InputError
 from sweeper.lr_range import probe as stage
 from sweeper.lr_range.judge import Status, judge
+from sweeper.lr_range.ladder import HIGH, LOW, SEEDS, SOURCE, STEPS, ladder_problems
 from sweeper.lr_range.probe import Measure
 from sweeper.lr_range.result import Looks, LrRangeResult, Scale
 from sweeper.lr_range.trials import trials_of
 from sweeper.trial import Scalar
-
-__all__ = ["HIGH", "LOW", "SEEDS", "STEPS", "LrRangeResult", "lr_range_test"]
-
-LOW = 1e-7
-HIGH = 10.0
-STEPS = 100
-SEEDS = 5
 
 LONGER = 300
 """Steps of a second ladder, where nobody asked for a number and the first shows nothing: some networks, transformers and those with
@@ -155,18 +148,9 @@ def _word(kind: type[Word], word: str, name: str) -> Word:
         return kind(word)
     except ValueError:
         allowed = [known.value for known in kind]
-        raise InputError.of("learning-rate range test", name, f'"{word}"', " or ".join(allowed), hint(word, allowed)) from None
+        raise InputError.of(SOURCE, name, f'"{word}"', " or ".join(allowed), hint(word, allowed)) from None
 
 
 def _check(low: float | None, high: float | None, steps: int, seeds: int) -> None:
-    source = "learning-rate range test"
-    problems = []
-    ends = [end for end in (low, high) if end is not None]
-    if not all(math.isfinite(end) and end > 0 for end in ends) or ends != sorted(set(ends)):
-        problems.append(Problem(source, "low, high", ", ".join(f"{end:g}" for end in ends), "0 < low < high, both finite"))
-    if steps < 2:
-        problems.append(Problem(source, "steps", str(steps), "2 or more", hint="100 is a good number"))
-    if seeds < 1:
-        problems.append(Problem(source, "seeds", str(seeds), "1 or more"))
-    if problems:
+    if problems := list(ladder_problems(low, high, steps, seeds=seeds)):
         raise InputError(problems)

@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from sweeper.errors import InputError
-from sweeper.lr_range.feed import SOURCE
+from sweeper.lr_range.ladder import SOURCE
 
 Loss = torch.Tensor | Sequence[torch.Tensor]
 

@@ -21,8 +21,8 @@ from sweeper.config.space import Leaf, Space, Suggest
 from sweeper.search.keyed import Drawable, rounded
 from sweeper.trial import Metric, RangeFinding, RangeTest, Scalar, Trial
 
-LOW, HIGH, SEEDS = 1e-7, 10.0, 3
-"""The ladder of a sweep's range tests: the command's own."""
+SEEDS = 3
+"""Models of a sweep's range test; the ladder is the command's own."""
 
 WIDER = 4.0
 """Factor by which an edge moves out, 0.6 decades."""
@@ -256,7 +256,7 @@ class Brackets:
         key = json.dumps(structure, sort_keys=True)
         if key not in self._tests:
             config = self._space.under(structure)
-            self._tests[key] = RangeTest(_digest(config), tree_of(config), LOW, HIGH, SEEDS)
+            self._tests[key] = RangeTest(_digest(config), tree_of(config), SEEDS)
         return self._tests[key]
 
 
@@ -265,4 +265,4 @@ def _digest(config: Config) -> str:
     tree = {name: part for name, part in tree_of(config).items() if name in _SECTIONS}
     tree["optimizer"] = {name: value for name, value in tree["optimizer"].items() if name != "lr"}
     tree["training"] = {name: value for name, value in tree["training"].items() if name not in _NOT_TESTED}
-    return digest_of({**tree, "ladder": [LOW, HIGH, SEEDS]})[:16]
+    return digest_of({**tree, "seeds": SEEDS})[:16]

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from sweeper.config.schema import AdamW, Config
 from sweeper.data.dataset import Dataset
-from sweeper.data.prepare import prepare
 from sweeper.lr_range.decay import readings
 from sweeper.lr_range.result import LrRangeResult
 from sweeper.lr_range.run import lr_range_test
 from sweeper.lr_range.variants import Variant
 
 MLP = Config(name="mlp")
-
-
-@pytest.fixture(scope="module")
-def digits() -> Dataset:
-    """Scikit-learn's digits, prepared."""
-    return prepare(MLP.data, MLP.task)
 
 
 def decayed(decay: float) -> Variant:

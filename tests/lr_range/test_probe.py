@@ -9,7 +9,6 @@ import pytest
 
 from sweeper.config.schema import Config, Muon, Training
 from sweeper.data.dataset import Dataset
-from sweeper.data.prepare import prepare
 from sweeper.errors import InputError
 from sweeper.lr_range.judge import Status
 from sweeper.lr_range.probe import Measure, Probe, probe
@@ -18,12 +17,6 @@ from sweeper.lr_range.run import lr_range_test
 from sweeper.lr_range.trials import trials_of
 
 MLP = Config(name="mlp")
-
-
-@pytest.fixture(scope="module")
-def digits() -> Dataset:
-    """Scikit-learn's digits, prepared."""
-    return prepare(MLP.data, MLP.task)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ import pytest
 from sweeper.config.schema import AdamW, Cnn, Config, Mlp, Sgd, Training
 from sweeper.core.stack.fused import FusedStack
 from sweeper.data.dataset import Dataset
-from sweeper.data.prepare import prepare
 from sweeper.errors import InputError
 from sweeper.lr_range import run
 from sweeper.lr_range.judge import Status
@@ -19,12 +18,6 @@ from sweeper.lr_range.run import lr_range_test
 from sweeper.trial import Trial
 
 MLP = Config(name="mlp")
-
-
-@pytest.fixture(scope="module")
-def digits() -> Dataset:
-    """Scikit-learn's digits, prepared."""
-    return prepare(MLP.data, MLP.task)
 
 
 @pytest.fixture(scope="module")

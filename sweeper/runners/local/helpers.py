@@ -5,18 +5,18 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from sweeper.data.dataset import Dataset
 from sweeper.errors import SweeperError
 from sweeper.ports import Desk, Train
-from sweeper.trial import Lease, RangeFinding, RangeTest, Report, Trial, Verdict
+from sweeper.runners.calls import CalledDesk
 
 
 @dataclass(frozen=True)
@@ -34,42 +34,17 @@ class Job:
     data: Dataset
 
 
-class SharedDesk:
+class SharedDesk(CalledDesk):
     """A desk for several threads."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._lock = threading.Lock()
 
-    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | RangeTest | None:
-        """As ``Desk.lease``."""
+    def call(self, method: str, *arguments: Any) -> Any:
+        """One call at a time."""
         with self._lock:
-            return self._desk.lease(worker, lanes, beside)
-
-    def tested(self, test: RangeTest, finding: RangeFinding) -> None:
-        """As ``Desk.tested``."""
-        with self._lock:
-            self._desk.tested(test, finding)
-
-    def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
-        """As ``Desk.report``."""
-        with self._lock:
-            return self._desk.report(tokens, reports)
-
-    def fail(self, token: int, trial: int, reason: str) -> None:
-        """As ``Desk.fail``."""
-        with self._lock:
-            self._desk.fail(token, trial, reason)
-
-    def release(self, worker: str) -> None:
-        """As ``Desk.release``."""
-        with self._lock:
-            self._desk.release(worker)
-
-    def open(self) -> bool:
-        """As ``Desk.open``."""
-        with self._lock:
-            return self._desk.open()
+            return getattr(self._desk, method)(*arguments)
 
 
 @dataclass(frozen=True)
@@ -138,7 +113,7 @@ class Helpers:
             while True:
                 method, arguments = helper.pipe.recv()
                 try:
-                    answer = getattr(self._desk, method)(*arguments)
+                    answer = self._desk.call(method, *arguments)
                 except SweeperError as error:
                     answer = error
                 helper.pipe.send(answer)

@@ -11,13 +11,12 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any
 
 from sweeper.errors import SweeperError
+from sweeper.runners.calls import CalledDesk
 from sweeper.runners.session import Session
-from sweeper.trial import Lease, RangeFinding, RangeTest, Report, Trial, Verdict
 
 if TYPE_CHECKING:
     from sweeper.runners.local.helpers import Job
@@ -26,7 +25,7 @@ WAIT_S = 0.05
 """Between two questions whether something is open again, when there was nothing to train."""
 
 
-class PipedDesk:
+class PipedDesk(CalledDesk):
     """The desk at the other end of a pipe.
 
     Raises:
@@ -36,34 +35,8 @@ class PipedDesk:
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
 
-    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | RangeTest | None:
-        """As ``Desk.lease``."""
-        answer: Lease | RangeTest | None = self._ask("lease", worker, lanes, beside)
-        return answer
-
-    def tested(self, test: RangeTest, finding: RangeFinding) -> None:
-        """As ``Desk.tested``."""
-        self._ask("tested", test, finding)
-
-    def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
-        """As ``Desk.report``."""
-        answer: list[Verdict] = self._ask("report", tokens, reports)
-        return answer
-
-    def fail(self, token: int, trial: int, reason: str) -> None:
-        """As ``Desk.fail``."""
-        self._ask("fail", token, trial, reason)
-
-    def release(self, worker: str) -> None:
-        """As ``Desk.release``."""
-        self._ask("release", worker)
-
-    def open(self) -> bool:
-        """As ``Desk.open``."""
-        answer: bool = self._ask("open")
-        return answer
-
-    def _ask(self, method: str, *arguments: Any) -> Any:
+    def call(self, method: str, *arguments: Any) -> Any:
+        """Ask, and wait for the answer."""
         self._pipe.send((method, arguments))
         answer = self._pipe.recv()
         if isinstance(answer, Exception):
