@@ -157,7 +157,7 @@ def _show_table(tested: Tested, console: Console) -> None:
     from sweeper.lr_range.words import rate
 
     first = tested.results[0]
-    console.print(f"[bold]learning-rate range tests[/] of {first.name}, {first.horizon} steps, {len(first.losses)} seeds each")
+    console.print(f"[bold]learning-rate range tests[/] of {first.name}, {view.span(tested.results)}")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for name in ("optimizer", *first.settings, "train with", "at most", "search", "lowest loss", "status"):
         table.add_column(name.replace("_", " "), justify="right" if name in {"train with", "at most", "lowest loss"} else "left")

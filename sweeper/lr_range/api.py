@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from sweeper.errors import InputError
+from sweeper.lr_range.ladder import SOURCE
 
 if TYPE_CHECKING:
     import torch
@@ -129,7 +130,7 @@ def lr_range_test(*args: Any, **kwargs: Any) -> LrRangeResult:  # noqa: D417 - t
 
         return handed.lr_range_test(*args, **kwargs)
     raise InputError.of(
-        "learning-rate range test",
+        SOURCE,
         "config, model",
         f"a {type(subject).__name__}",
         "a config, or a torch.nn.Module",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from sweeper.data.dataset import Dataset
 from sweeper.lr_range import probe
 from sweeper.lr_range.arms import WITHIN, means_of
 from sweeper.lr_range.judge import Floats
+from sweeper.lr_range.nulls import rows_of
 from sweeper.lr_range.result import LrRangeResult
 from sweeper.lr_range.trials import trials_of
 from sweeper.lr_range.variants import Variant
@@ -47,7 +47,7 @@ class DecayReading:
             "subject": self.subject,
             "lr": self.lr,
             "weight_decays": list(self.decays),
-            "val_losses": [[loss if math.isfinite(loss) else None for loss in row] for row in self.losses.tolist()],
+            "val_losses": rows_of(self.losses),
             "largest": self.largest,
             "sentence": self.sentence,
         }
@@ -56,7 +56,7 @@ class DecayReading:
 def readings(tested: Sequence[Variant], results: Sequence[LrRangeResult], data: Dataset, *, device: str = "auto") -> list[DecayReading]:
     """One reading for every optimizer and batch size that was tested with two weight decays or more.
 
-    All decays are trained at the highest rate that one of them allows, for as many steps as their ladders had.
+    All decays are trained at the highest rate that one of them allows, for as many steps as the longest of their ladders had.
 
     Args:
         tested: the combinations.
@@ -77,7 +77,7 @@ def _reading(subject: str, group: Sequence[tuple[Config, LrRangeResult]], data: 
     allowed = [result.judgement.max_lr for _, result in group if result.judgement.max_lr is not None]
     if not allowed:
         return None
-    lr, steps = max(allowed), group[0][1].horizon
+    lr, steps = max(allowed), max(result.horizon for _, result in group)
     configs = sorted((config for config, _ in group), key=lambda config: config.optimizer.weight_decay)
     decays = tuple(config.optimizer.weight_decay for config in configs)
     trials = [trial for config in configs for trial in trials_of(config, probe.SEEDS, [lr])]

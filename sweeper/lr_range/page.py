@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sweeper.lr_range import view
-from sweeper.lr_range.judge import Floats
+from sweeper.lr_range.nulls import row_of
 from sweeper.lr_range.probe import Probe
 from sweeper.lr_range.result import LrRangeResult, Scale
 from sweeper.lr_range.words import rate
@@ -28,7 +28,7 @@ def html(result: LrRangeResult) -> str:
     for number, losses in enumerate(result.losses):
         line = {"color": view.SEED_COLOUR, "width": 1}
         together = {"legendgroup": "seeds", "legendgrouptitle": {"text": "each seed"}, "visible": "legendonly"}
-        figure.add_scatter(x=result.lrs.tolist(), y=_shown(losses), name=f"seed {number}", line=line, opacity=0.8, row=1, col=1, **together)
+        figure.add_scatter(x=result.lrs.tolist(), y=row_of(losses), name=f"seed {number}", line=line, opacity=0.8, row=1, col=1, **together)
     curve(figure, result, 1, 1, legend=True)
     _captions(figure, result)
     if probe is not None:
@@ -67,9 +67,9 @@ def curve(figure: Figure, result: LrRangeResult, row: int, col: int, *, legend: 
     here = {"row": row, "col": col, "showlegend": legend}
     lowest, highest = view.spread(result)
     flat = {"color": view.SEED_COLOUR, "width": 0}
-    figure.add_scatter(x=lrs, y=_shown(highest), line=flat, hoverinfo="skip", row=row, col=col, showlegend=False)
+    figure.add_scatter(x=lrs, y=row_of(highest), line=flat, hoverinfo="skip", row=row, col=col, showlegend=False)
     figure.add_scatter(
-        x=lrs, y=_shown(lowest), line=flat, fill="tonexty", fillcolor="rgba(154, 165, 177, 0.4)", name="lowest to highest seed", **here
+        x=lrs, y=row_of(lowest), line=flat, fill="tonexty", fillcolor="rgba(154, 165, 177, 0.4)", name="lowest to highest seed", **here
     )
     smoothed = list(verdict.smoothed)
     line = {"color": view.CURVE_COLOUR, "width": 3}
@@ -108,11 +108,11 @@ def _probe(figure: Figure, probe: Probe) -> None:
     for number, losses in enumerate(probe.losses):
         dots = {"color": view.SEED_COLOUR, "size": 6}
         figure.add_scatter(
-            x=lrs, y=_shown(losses), mode="markers", marker=dots, name=f"constant rate, seed {number}", showlegend=False, **here
+            x=lrs, y=row_of(losses), mode="markers", marker=dots, name=f"constant rate, seed {number}", showlegend=False, **here
         )
     figure.add_scatter(
         x=lrs,
-        y=_shown(view.means(probe)),
+        y=row_of(view.means(probe)),
         mode="lines+markers",
         line={"color": view.CURVE_COLOUR, "width": 2},
         name="constant rate, mean",
@@ -134,10 +134,6 @@ def _probe(figure: Figure, probe: Probe) -> None:
 
 def _x(result: LrRangeResult, lr: float) -> float:
     return math.log10(lr) if result.scale is Scale.LOG else lr
-
-
-def _shown(losses: Floats) -> list[float | None]:
-    return [loss if math.isfinite(loss) else None for loss in losses.tolist()]
 
 
 def _folded(words: str) -> str:

@@ -6,7 +6,6 @@ rates and seeds are lanes of one stack.
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +19,7 @@ from sweeper.data.dataset import Dataset
 from sweeper.errors import InputError
 from sweeper.lr_range.arms import Comparison, compare
 from sweeper.lr_range.judge import Floats, Status
+from sweeper.lr_range.nulls import array_of, rows_of
 from sweeper.lr_range.trials import trials_of
 
 ARMS = 13
@@ -86,7 +86,7 @@ class Probe:
             "cost_steps": self.cost_steps,
             "seconds": self.seconds,
             "lrs": self.lrs.tolist(),
-            "losses": [[loss if math.isfinite(loss) else None for loss in row] for row in self.losses.tolist()],
+            "losses": rows_of(self.losses),
         }
 
     @classmethod
@@ -100,7 +100,7 @@ class Probe:
         return cls(
             measure=Measure(tree["measure"]),
             lrs=np.array(tree["lrs"], dtype=np.float64),
-            losses=np.array([[math.nan if loss is None else loss for loss in row] for row in tree["losses"]], dtype=np.float64),
+            losses=array_of(tree["losses"]),
             verdict=Comparison(
                 status=Status(tree["status"]),
                 sentence=tree["sentence"],

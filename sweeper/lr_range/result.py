@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,6 +12,7 @@ import numpy as np
 
 from sweeper.errors import InputError
 from sweeper.lr_range.judge import Floats, Judgement, Status
+from sweeper.lr_range.nulls import array_of, rows_of
 from sweeper.lr_range.probe import Probe
 from sweeper.trial import Scalar
 
@@ -107,11 +107,11 @@ class LrRangeResult:
             "cost_steps": self.cost_steps,
             "seconds": self.seconds,
             "lrs": self.lrs.tolist(),
-            "losses": _rows(self.losses),
+            "losses": rows_of(self.losses),
             "smoothed": list(verdict.smoothed),
             "scale": self.scale.value,
             "settings": dict(self.settings),
-            "looks": self.looks and {"name": self.looks.name, "lrs": self.looks.lrs.tolist(), "values": _rows(self.looks.values)},
+            "looks": self.looks and {"name": self.looks.name, "lrs": self.looks.lrs.tolist(), "values": rows_of(self.looks.values)},
             "probe": self.probe and self.probe.as_dict(),
         }
 
@@ -148,23 +148,15 @@ class LrRangeResult:
                 name=tree["name"],
                 optimizer=tree["optimizer"],
                 lrs=np.array(tree["lrs"], dtype=np.float64),
-                losses=_array(tree["losses"]),
+                losses=array_of(tree["losses"]),
                 judgement=judgement,
                 horizon=tree["horizon"],
                 cost_steps=tree["cost_steps"],
                 seconds=tree["seconds"],
                 scale=Scale(tree.get("scale", Scale.LOG)),
                 settings=dict(tree.get("settings", {})),
-                looks=looks and Looks(looks["name"], np.array(looks["lrs"], dtype=np.float64), _array(looks["values"])),
+                looks=looks and Looks(looks["name"], np.array(looks["lrs"], dtype=np.float64), array_of(looks["values"])),
                 probe=probed and Probe.from_dict(probed),
             )
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise InputError.of(source, "", f"not the result of a range test ({error!r})", hint="run sweeper lr-range again") from error
-
-
-def _rows(values: Floats) -> list[list[float | None]]:
-    return [[value if math.isfinite(value) else None for value in row] for row in values.tolist()]
-
-
-def _array(rows: list[list[float | None]]) -> Floats:
-    return np.array([[math.nan if value is None else value for value in row] for row in rows], dtype=np.float64)

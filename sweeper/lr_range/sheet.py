@@ -84,7 +84,7 @@ def _answer(result: LrRangeResult) -> str:
 
 
 def _headline(results: Sequence[LrRangeResult]) -> str:
-    return f"Learning-rate range tests of {results[0].name}, {results[0].horizon} steps, {len(results[0].losses)} seeds each"
+    return f"Learning-rate range tests of {results[0].name}, {view.span(results)}"
 
 
 def _limits(results: Sequence[LrRangeResult]) -> tuple[float, float]:

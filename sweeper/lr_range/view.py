@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
-from sweeper.lr_range.judge import Floats, Status
+from sweeper.lr_range.judge import START, Floats, Status
 from sweeper.lr_range.probe import Probe
 from sweeper.lr_range.result import LrRangeResult, Scale
 from sweeper.lr_range.words import rate
@@ -57,6 +58,11 @@ def account(result: LrRangeResult) -> str:
     return f"{result.horizon} steps, one per rate, {seeds} seed{'s' if seeds > 1 else ''}: {cost}"
 
 
+def span(results: Sequence[LrRangeResult]) -> str:
+    """How long the ladders of several tests are, which is not the same for all where some showed nothing at first: ``100 or 300 steps``."""
+    return f"{' or '.join(map(str, sorted({result.horizon for result in results})))} steps, {len(results[0].losses)} seeds each"
+
+
 def sureness(result: LrRangeResult) -> str | None:
     """How far the seeds agree; None where there is nothing to agree on, or one seed."""
     verdict = result.judgement
@@ -75,7 +81,7 @@ def caption(result: LrRangeResult) -> str:
 def start_of(result: LrRangeResult) -> float | None:
     """The loss that the ladder started from: the median of its first fifth on log lr; None where nothing is finite."""
     climbed = np.log(result.lrs / result.lrs[0])
-    first = result.losses[:, : max(3, int(np.sum(climbed < 0.2 * climbed[-1])))]
+    first = result.losses[:, : max(3, int(np.sum(climbed < START * climbed[-1])))]
     found = first[np.isfinite(first)]
     return float(np.median(found)) if len(found) else None
 

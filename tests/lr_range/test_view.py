@@ -77,3 +77,10 @@ def test_the_search_line_is_a_line_of_a_space() -> None:
     assert probed.bracket == probed.probe.verdict.bracket
     assert view.search_line(probed) != view.search_line(plain)
     assert view.search_line(result("noise")) is None
+
+
+def test_ladders_of_several_lengths_are_told() -> None:
+    """Those that had shown nothing are longer than the others."""
+    short = replace(result("valley"), horizon=100)
+    assert view.span([short, short]) == f"100 steps, {len(short.losses)} seeds each"
+    assert view.span([replace(short, horizon=300), short]).startswith("100 or 300 steps,")
