@@ -98,9 +98,7 @@ def _searcher(ledger: Ledger, sweep: SweepRecord) -> Iterator[Violation]:
     space = Space.parse(sweep.space, f"the ledger's space of {sweep.name}")
     study = rebuild(space, ledger.past(sweep.name))
     records = ledger.trials(sweep.name)
-    brackets = Brackets(space)
-    for test in ledger.range_tests(sweep.name):
-        brackets.take(test.digest, test.finding)
+    brackets = Brackets(space, {test.digest: test.finding for test in ledger.range_tests(sweep.name)})
     for record in records:
         try:
             brackets.of(record.trial)

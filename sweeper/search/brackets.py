@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from sweeper.config.distributions import Auto, Log
 from sweeper.config.files import tree_of
@@ -145,18 +146,22 @@ class _Done:
 class Brackets:
     """What is known of a sweep's brackets.
 
+    Args:
+        space: of the sweep.
+        findings: of the range tests that were made, by the test's digest.
+
     Attributes:
         widened: a sentence for each edge that has moved, in order.
     """
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, findings: Mapping[str, RangeFinding] = MappingProxyType({})) -> None:
         self.widened: list[str] = []
         self._space = space
         self._metric: Metric = space.base.search.metric
         self._leaves = {leaf.name: leaf.distribution for leaf in space.leaves if isinstance(leaf.distribution, Auto)}
         self._structural = frozenset(leaf.name for leaf in space.leaves if leaf.structural)
         self._tests: dict[str, RangeTest] = {}  # by the values that fix the shape
-        self._findings: dict[str, RangeFinding] = {}
+        self._findings = dict(findings)
         self._edges = Edges()
         self._ranked: list[tuple[float, int]] = []  # complete trials by what was gained, the best first
         self._done: dict[int, _Done] = {}

@@ -44,15 +44,16 @@ class Study:
     Args:
         space: what is searched, and how (``search``).
         trials: how many trials the sweep has in all.
+        tested: the findings of its range tests so far, by the test's digest.
 
     Attributes:
         brackets: what learning rates that are ``auto`` are drawn from; it is told the findings of range tests.
     """
 
-    def __init__(self, space: Space, trials: int) -> None:
+    def __init__(self, space: Space, trials: int, tested: Mapping[str, RangeFinding] = MappingProxyType({})) -> None:
         self._metric: Metric = space.base.search.metric
         self._target = trials
-        self.brackets = Brackets(space)
+        self.brackets = Brackets(space, tested)
         self._sampler = sampler_of(space, self.brackets)
         self._draws = Draws(space, self._sampler, self.brackets)
         self._pruner = pruner_of(space)
@@ -73,9 +74,7 @@ class Study:
         Raises:
             InfrastructureError: the numbers of the trials are not 0, 1, 2, ... without a gap.
         """
-        study = cls(space, trials)
-        for digest, finding in tested.items():
-            study.brackets.take(digest, finding)
+        study = cls(space, trials, tested)
         numbered = sorted((record.trial for record in past), key=lambda trial: trial.number)
         if [trial.number for trial in numbered] != list(range(len(numbered))):
             raise InfrastructureError(f"{space.name}: trials are missing or double among the {len(numbered)} on record; run sweeper fsck")

@@ -95,9 +95,7 @@ def ranges_of(space: Space, tests: Sequence[RangeRecord], trials: Sequence[Trial
     """
     if not any(isinstance(leaf.distribution, Auto) for leaf in space.leaves):
         return None
-    brackets = Brackets(space)
-    for test in tests:
-        brackets.take(test.digest, test.finding)
+    brackets = Brackets(space, {test.digest: test.finding for test in tests})
     for record in sorted(trials, key=lambda record: record.closed_order or 0):
         if record.outcome is Outcome.COMPLETE and record.best_value is not None:
             brackets.close(record.trial, record.best_value)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections import UserDict, namedtuple
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any, get_overloads
 
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn.functional import cross_entropy
 from torch.optim import SGD, AdamW, Optimizer
@@ -21,31 +18,12 @@ import sweeper
 from sweeper.config.schema import Config
 from sweeper.errors import InputError
 from sweeper.lr_range import api, figure, handed, run
-from sweeper.lr_range.feed import moved
 from sweeper.lr_range.handed import HandedResult, far_above, lr_range_test
 from sweeper.lr_range.judge import Status
 from sweeper.lr_range.result import LrRangeResult
+from tests.lr_range.handing import mlp, short
 
 CPU = torch.device("cpu")
-
-
-def mlp(seed: int = 0) -> nn.Module:
-    """A classifier of digits."""
-    torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
-
-
-@pytest.fixture(scope="module")
-def rows() -> tuple[torch.Tensor, torch.Tensor]:
-    """Scikit-learn's digits."""
-    x, y = load_digits(return_X_y=True)
-    return torch.tensor(x / 16, dtype=torch.float32), torch.tensor(y)
-
-
-@pytest.fixture(scope="module")
-def loader(rows: tuple[torch.Tensor, torch.Tensor]) -> DataLoader[Any]:
-    """The digits in random batches."""
-    return DataLoader(TensorDataset(*rows), batch_size=64, shuffle=True, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +31,6 @@ def result(loader: DataLoader[Any]) -> HandedResult:
     """Of the classifier with AdamW."""
     model = mlp()
     return lr_range_test(model, AdamW(model.parameters()), cross_entropy, loader)
-
-
-def short(model: nn.Module, optimizer: Optimizer | list[Optimizer], *args: Any, **kwargs: Any) -> HandedResult:
-    """A test of few steps, for what does not need a curve that can be read."""
-    return lr_range_test(model, optimizer, *args, **{"low": 1e-3, "high": 0.1, "steps": 6, "repeats": 2, **kwargs})
 
 
 def test_a_real_network_gets_a_sensible_answer(result: HandedResult) -> None:
@@ -217,20 +190,6 @@ def test_batches_of_any_kind_through_a_step_function(rows: tuple[torch.Tensor, t
     assert np.array_equal(named.losses, paired.losses)
 
 
-def test_a_list_is_taken_in_a_random_order(loader: DataLoader[Any]) -> None:
-    """Every batch once in each pass, in another order every time."""
-    model, batches = mlp(), list(loader)[:6]
-    taken: list[int] = []
-
-    def step(net: nn.Module, batch: list[torch.Tensor]) -> torch.Tensor:
-        taken.append(next(number for number, one in enumerate(batches) if torch.equal(one[0], batch[0])))
-        return cross_entropy(net(batch[0]), batch[1])
-
-    short(model, SGD(model.parameters()), data=batches, step_fn=step)
-    assert sorted(taken[:6]) == sorted(taken[6:]) == list(range(6))
-    assert taken[:6] != taken[6:]
-
-
 def test_several_optimizers_step_together_with_one_loss(loader: DataLoader[Any]) -> None:
     """Two optimizers over two halves of a model are one over both, and the ladder is the larger one's."""
     model = mlp()
@@ -317,97 +276,3 @@ def test_it_works_inside_no_grad(loader: DataLoader[Any]) -> None:
     model = mlp()
     with torch.no_grad():
         assert len(set(short(model, SGD(model.parameters()), cross_entropy, [next(iter(loader))], high=1.0).losses[0])) == 6
-
-
-def test_batches_are_moved_however_deep() -> None:
-    """Tensors in mappings, tuples (named ones too), lists and data classes are moved; everything else is left."""
-    Pair = namedtuple("Pair", "x y")
-
-    @dataclass
-    class Row:
-        x: torch.Tensor
-        name: str
-
-    meta = torch.device("meta")
-    one = torch.ones(1)
-    batch = {"a": [one, (one, "text")], "b": Pair(one, None), "c": Row(one, "r"), "d": UserDict(e=one), "f": 3}
-    found = moved(batch, meta)
-    tensors = [found["a"][0], found["a"][1][0], found["b"].x, found["c"].x, found["d"]["e"]]
-    assert all(tensor.is_meta for tensor in tensors)
-    assert (found["a"][1][1], found["b"].y, found["c"].name, found["f"]) == ("text", None, "r", 3)
-    assert moved(one, CPU) is one
-
-
-def test_an_iterator_that_ends_is_told_with_its_length(loader: DataLoader[Any]) -> None:
-    """One that lasts is enough; one that does not says how far it went and what to pass; so does one that is empty."""
-    model = mlp()
-    optimizer = SGD(model.parameters())
-    assert short(model, optimizer, cross_entropy, iter(loader)).cost_steps == 12
-    batches = list(loader)
-    with pytest.raises(InputError, match=r"ended after 5 of 24 batches.*iter\(loader\).*accumulate may be 5"):
-        short(model, optimizer, cross_entropy, iter(batches[:5]), accumulate=2)
-    with pytest.raises(InputError, match="list without a batch"):
-        short(model, optimizer, cross_entropy, [])
-
-
-def loss_of(net: nn.Module, batch: list[torch.Tensor]) -> torch.Tensor:
-    """An ordinary step function."""
-    return cross_entropy(net(batch[0]), batch[1])
-
-
-def stepping(net: nn.Module, batch: list[torch.Tensor]) -> torch.Tensor:
-    """One that trains by itself."""
-    loss = loss_of(net, batch)
-    loss.backward()
-    return loss
-
-
-@pytest.mark.parametrize(
-    ("step", "sentence"),
-    [
-        (lambda net, batch: loss_of(net, batch).item(), r"returned a float.*tensor"),
-        (lambda net, batch: {"loss": loss_of(net, batch)}, r"returned a dict.*output\.loss"),
-        (lambda net, batch: loss_of(net, batch).detach(), "without a graph"),
-        (lambda net, batch: net(batch[0]), r"shape \(64, 10\).*mean"),
-        (lambda net, batch: [loss_of(net, batch)] * 2, "2 losses for 1 optimizer"),
-        (stepping, "calling backward itself"),
-    ],
-)
-def test_a_step_function_that_gives_no_loss_is_told(step: Callable[..., Any], sentence: str, loader: DataLoader[Any]) -> None:
-    """What came back, and what should."""
-    model = mlp()
-    with pytest.raises(InputError, match=sentence):
-        short(model, SGD(model.parameters()), data=loader, step_fn=step)
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ({"low": 1.0, "high": 0.1}, "low, high"),
-        ({"steps": 1}, "steps"),
-        ({"repeats": 0, "accumulate": 0}, "repeats(.|\n)*accumulate"),
-        ({"clip_norm": 0.0}, "clip_norm"),
-        ({"precision": "half"}, "fp32, bf16, fp16"),
-        ({"data": None}, "data  missing"),
-        ({"data": 3}, "data  a int"),
-        ({"loss_fn": None}, "neither"),
-        ({"loss_fn": "mse"}, "loss_fn  a str"),
-        ({"step_fn": loss_of}, "both"),
-        ({"data": [{"input_ids": 1}]}, "a dict with the keys input_ids.*step_fn"),
-        ({"data": [(1, 2, 3)]}, "a tuple of 3"),
-        ({"optimizer": []}, "an empty list"),
-        ({"optimizer": cross_entropy}, "a function.*Optimizer"),
-        ({"optimizer": torch.optim.LBFGS(mlp().parameters())}, "LBFGS.*SGD"),
-        ({"optimizer": SGD(mlp().parameters())}, "no parameter that the loss depends on"),
-        ({"optimizer": SGD(mlp().parameters(), lr=0.0)}, "learning rate 0"),
-        ({"model": nn.ReLU()}, "no parameters"),
-        ({"model": nn.Linear(2, 2, device="meta")}, "meta"),
-        ({"model": nn.LazyLinear(2)}, "one batch first"),
-    ],
-)
-def test_arguments_that_do_not_fit_are_refused(change: dict[str, Any], sentence: str, loader: DataLoader[Any]) -> None:
-    """One clear error each."""
-    model = mlp()
-    arguments = {"model": model, "optimizer": SGD(model.parameters()), "loss_fn": cross_entropy, "data": loader, "steps": 3, **change}
-    with pytest.raises(InputError, match=sentence):
-        lr_range_test(**arguments)
