@@ -90,11 +90,12 @@ class LrRangeResult:
         return refined or self.judgement.bracket
 
     def as_dict(self) -> dict[str, Any]:
-        """JSON data; losses that are not finite become null."""
+        """JSON data; losses that are not finite become null. ``answer`` is what the test says in the end, the rest the ladder's alone."""
         verdict = self.judgement
         return {
             "name": self.name,
             "optimizer": self.optimizer,
+            "answer": {"suggestion": self.suggestion, "max_lr": self.max_lr, "bracket": self.bracket and list(self.bracket)},
             "status": verdict.status.value,
             "sentence": verdict.sentence,
             "suggestion": verdict.suggestion,

@@ -86,6 +86,7 @@ def test_the_range_test_goes_on_with_it(digits: Dataset) -> None:
     assert result.probe.lrs[[0, -1]] == pytest.approx(result.judgement.bracket)
     again = LrRangeResult.from_json(result.to_json())
     assert again.to_json() == result.to_json()
+    assert result.as_dict()["answer"]["suggestion"] == result.suggestion != result.as_dict()["suggestion"]
     assert again.probe is not None
     assert again.probe.verdict == verdict
 
