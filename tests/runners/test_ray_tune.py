@@ -92,6 +92,18 @@ def test_workers_with_lanes_train_every_trial_exactly_once(tmp_path: Path) -> No
     assert len({event["pid"] for event in of("report", happened)}) == 2
 
 
+@dataclass(frozen=True)
+class WaitsForThird:
+    """Keeps the later trials until a third session has one, so that the others do not finish them while it starts."""
+
+    ledger: Path
+
+    def __call__(self, trial: Trial, epoch: int) -> None:
+        """From trial 10 on, behind the second epoch."""
+        if trial.number >= 10 and epoch == 3:
+            wait_for(self.ledger, lambda happened: len({event["worker"] for event in of("attempt", happened)}) == 3, 60)
+
+
 def test_a_killed_worker_costs_one_attempt(tmp_path: Path) -> None:
     """After kill -9 of a worker the lost trial is trained again by the same run, and nothing else is trained twice."""
 
@@ -99,7 +111,7 @@ def test_a_killed_worker_costs_one_attempt(tmp_path: Path) -> None:
         os.kill(of("report", happened)[-1]["pid"], signal.SIGKILL)
 
     thread = in_the_middle(tmp_path / "ledger", kill, lambda happened: happened[-1]["kind"] == "report" and happened[-1]["epoch"] == 2)
-    happened = sweep(tmp_path, 20, MakeTrain(0.05))
+    happened = sweep(tmp_path, 20, MakeTrain(0.05, WaitsForThird(tmp_path / "ledger")))
     thread.join()
     assert sorted(event["trial"] for event in of("closed", happened)) == list(range(20))
     assert len(of("attempt", happened)) == 21
