@@ -86,7 +86,8 @@ def _call(function: Callable[..., Any], arguments: Sequence[Any], params: Mappin
         try:
             signature.bind(*arguments, **params)
         except TypeError as error:
-            raise InputError.of(source, key, f"{name}: {error}", f"{name}{signature}") from error
+            given = ", ".join([*("an argument without name" for _ in arguments), *params])
+            raise InputError.of(source, key, f"{name}: {error}", f"{name}{signature}", f"it is called with {given or 'nothing'}") from error
     try:
         return function(*arguments, **params)
     except InputError:

@@ -80,6 +80,7 @@ def test_parameters_that_a_function_does_not_take_are_told_with_those_it_takes()
     problem = refused(call, lambda rows=3: rows, {"row": 2}, name="mine:load", key="data.params")
     assert problem.found == "mine:load: got an unexpected keyword argument 'row'"
     assert problem.allowed == "mine:load(rows=3)"
+    assert problem.hint == "it is called with row"
 
 
 def test_a_function_that_fails_tells_where() -> None:

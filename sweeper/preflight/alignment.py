@@ -44,7 +44,7 @@ def alignment(data: Dataset, seed: int = 0) -> Finding:
         predicted = np.asarray(model.fit(x, y if y.shape[1] > 1 else y[:, 0]).predict(held)).reshape(len(held), -1)
         chance = _p_value(predicted, truth, rng)
         if chance < best or not shown:
-            best, shown = chance, f"{name} {_told(predicted, truth, y, data.task)}"
+            best, shown = chance, f"{name}: {_told(predicted, truth, y, data.task)}"
     if best <= LEVEL:
         return passed("labels fit inputs", shown)
     remedy = "check that inputs and labels were not shuffled apart, and that the inputs say anything about the target"
@@ -80,7 +80,7 @@ def _told(predicted: np.ndarray, truth: np.ndarray, y: np.ndarray, task: str) ->
     if task == "classification":
         right = (predicted.argmax(1) == truth.argmax(1)).mean()
         usual = truth[:, int(y.sum(0).argmax())].mean()
-        return f"is right on {right:.1%} of {len(truth)} validation rows, always naming the commonest class on {usual:.1%}"
+        return f"right on {right:.1%} of {len(truth)} validation rows, always naming the commonest class on {usual:.1%}"
     varied = (predicted.std(0) > 0) & (truth.std(0) > 0)
     each = [np.corrcoef(p, t)[0, 1] for p, t in zip(predicted[:, varied].T, truth[:, varied].T, strict=True)]
-    return f"predicts {len(truth)} validation rows with correlation {np.mean(each) if each else 0.0:.2f}"
+    return f"predictions for {len(truth)} validation rows, correlation {np.mean(each) if each else 0.0:.2f}"

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from sweeper.config.distributions import Auto, Log
+from sweeper.config.distributions import Auto, Log, Uniform
 from sweeper.config.files import tree_of
 from sweeper.config.resolve import digest as digest_of
 from sweeper.config.schema import Config
@@ -159,7 +159,8 @@ class Brackets:
         self._space = space
         self._metric: Metric = space.base.search.metric
         self._leaves = {leaf.name: leaf.distribution for leaf in space.leaves if isinstance(leaf.distribution, Auto)}
-        self._structural = frozenset(leaf.name for leaf in space.leaves if leaf.structural)
+        # A continuous leaf fixes the shape of a custom model only. Its values never come twice, so that each would want a test of its own.
+        self._tested = frozenset(leaf.name for leaf in space.leaves if leaf.structural and not isinstance(leaf.distribution, Uniform | Log))
         self._tests: dict[str, RangeTest] = {}  # by the values that fix the shape
         self._findings = dict(findings)
         self._edges = Edges()
@@ -181,7 +182,7 @@ class Brackets:
             if isinstance(leaf.distribution, Auto):
                 return place(leaf, self.under(leaf.name, structure))
             value = suggest(leaf, leaf.distribution)
-            if leaf.structural:
+            if leaf.name in self._tested:
                 structure[leaf.name] = value
             return value
 
@@ -214,7 +215,7 @@ class Brackets:
             name = self._auto(trial.values)
             digest = None if name is None else self._test(trial.values).digest
             if name is not None and digest in self._findings and digest not in found:
-                drawn = [f"{key} {value}" for key, value in trial.values.items() if key in self._structural]
+                drawn = [f"{key} {value}" for key, value in trial.values.items() if key in self._tested]
                 words = ", ".join(drawn) or f"optimizer {trial.config['optimizer']['name']}"
                 found[digest] = words, self._bracket(self._leaves[name], digest)
         return found
@@ -257,7 +258,7 @@ class Brackets:
         return next((name for name in self._leaves if name in values), None)
 
     def _test(self, values: Mapping[str, Scalar]) -> RangeTest:
-        structure = {name: value for name, value in values.items() if name in self._structural}
+        structure = {name: value for name, value in values.items() if name in self._tested}
         key = json.dumps(structure, sort_keys=True)
         if key not in self._tests:
             config = self._space.under(structure)

@@ -75,6 +75,27 @@ def test_nothing_is_numbered_before_its_test(sampler: str) -> None:
     assert peak_lr(first) == 1e-2
 
 
+CUSTOM = """
+name: custom
+model: {family: custom, path: "nets:build", params: {width: {choice: [32, 64]}, p: {uniform: [0.0, 0.4]}}}
+optimizer: {name: adamw, lr: auto}
+"""
+
+
+def test_continuous_params_of_a_custom_model_share_a_test() -> None:
+    """All params fix its shape, but a test per value of a continuous one would be a test per shape that is ever drawn."""
+    wanted: list[RangeTest] = []
+
+    def answer(test: RangeTest) -> RangeFinding:
+        wanted.append(test)
+        return OK
+
+    trials = everything(Study(space(CUSTOM, sampler="random"), 24), answer)
+    assert len({trial.shape for trial in trials}) > 2
+    assert sorted(test.config["model"]["params"]["width"] for test in wanted) == [32, 64]
+    assert {test.config["model"]["params"]["p"] for test in wanted} == {0.2}
+
+
 @pytest.mark.parametrize("sampler", ["random", "tpe"])
 def test_each_shape_and_optimizer_has_its_bracket(sampler: str) -> None:
     """A test per width and optimizer, and every learning rate lies in the bracket of its own."""
