@@ -64,9 +64,29 @@ def in_the_middle(
     return thread
 
 
+@dataclass(frozen=True)
+class Holds:
+    """Keeps the later trials until so many processes have done something, so that they cannot all end while one still starts."""
+
+    ledger: Path
+    kind: str
+    who: str
+    count: int
+
+    def __call__(self, trial: Trial, epoch: int) -> None:
+        """From trial 10 on, behind the second epoch."""
+        if trial.number >= 10 and epoch == 3:
+            wait_for(self.ledger, lambda happened: len({event[self.who] for event in of(self.kind, happened)}) >= self.count, 60)
+
+
+def sessions(tmp_path: Path, count: int) -> Holds:
+    """Until so many sessions have had a trial."""
+    return Holds(tmp_path / "ledger", "attempt", "worker", count)
+
+
 def test_two_workers_train_every_trial_exactly_once(tmp_path: Path) -> None:
     """Twenty trials: a range test first, one attempt each, all epochs once, by two processes; the desk's has neither torch nor Tune."""
-    happened = sweep(tmp_path, 20, MakeTrain(0.02))
+    happened = sweep(tmp_path, 20, MakeTrain(0.02, sessions(tmp_path, 2)))
     assert {(event["digest"], *event["bracket"]) for event in of("tested", happened)} == {("only", 1e-7, 10.0)}
     assert sorted(event["trial"] for event in of("attempt", happened)) == list(range(20))
     assert sorted(event["trial"] for event in of("closed", happened)) == list(range(20))
@@ -82,7 +102,7 @@ def test_two_workers_train_every_trial_exactly_once(tmp_path: Path) -> None:
 
 def test_workers_with_lanes_train_every_trial_exactly_once(tmp_path: Path) -> None:
     """Two workers with three lanes: most trials lie beside another, freed lanes are filled, and no epoch comes twice."""
-    happened = sweep(tmp_path, 20, MakeTrain(0.05, side=3))
+    happened = sweep(tmp_path, 20, MakeTrain(0.05, sessions(tmp_path, 2), side=3))
     attempts = of("attempt", happened)
     assert sorted(event["trial"] for event in attempts) == list(range(20))
     assert sum(event["beside"] is not None for event in attempts) > 10
@@ -92,18 +112,6 @@ def test_workers_with_lanes_train_every_trial_exactly_once(tmp_path: Path) -> No
     assert len({event["pid"] for event in of("report", happened)}) == 2
 
 
-@dataclass(frozen=True)
-class WaitsForThird:
-    """Keeps the later trials until a third session has one, so that the others do not finish them while it starts."""
-
-    ledger: Path
-
-    def __call__(self, trial: Trial, epoch: int) -> None:
-        """From trial 10 on, behind the second epoch."""
-        if trial.number >= 10 and epoch == 3:
-            wait_for(self.ledger, lambda happened: len({event["worker"] for event in of("attempt", happened)}) == 3, 60)
-
-
 def test_a_killed_worker_costs_one_attempt(tmp_path: Path) -> None:
     """After kill -9 of a worker the lost trial is trained again by the same run, and nothing else is trained twice."""
 
@@ -111,7 +119,7 @@ def test_a_killed_worker_costs_one_attempt(tmp_path: Path) -> None:
         os.kill(of("report", happened)[-1]["pid"], signal.SIGKILL)
 
     thread = in_the_middle(tmp_path / "ledger", kill, lambda happened: happened[-1]["kind"] == "report" and happened[-1]["epoch"] == 2)
-    happened = sweep(tmp_path, 20, MakeTrain(0.05, WaitsForThird(tmp_path / "ledger")))
+    happened = sweep(tmp_path, 20, MakeTrain(0.05, sessions(tmp_path, 3)))
     thread.join()
     assert sorted(event["trial"] for event in of("closed", happened)) == list(range(20))
     assert len(of("attempt", happened)) == 21
@@ -128,7 +136,7 @@ def test_a_killed_desk_is_built_again_from_the_ledger(tmp_path: Path) -> None:
         os.kill(of("built", happened)[-1]["pid"], signal.SIGKILL)
 
     thread = in_the_middle(tmp_path / "ledger", kill)
-    happened = sweep(tmp_path, 20, MakeTrain(0.02))
+    happened = sweep(tmp_path, 20, MakeTrain(0.02, Holds(tmp_path / "ledger", "built", "pid", 2)))
     thread.join()
     assert len(of("built", happened)) == 2
     assert sorted(event["trial"] for event in of("closed", happened)) == list(range(20))
