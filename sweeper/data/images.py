@@ -61,7 +61,7 @@ def read_images(data: Data, folder: Path) -> Content:
 
     found = find(folder, SUFFIXES, "images")
     y = pd.Series(found.labels, name="class")
-    notes = {"images": {"size": data.image_size, "mode": data.image_mode, "ignored_files": found.ignored}}
+    notes = {"images": {"files": len(found.files), "size": data.image_size, "mode": data.image_mode, "ignored_files": found.ignored}}
     images = Images([file.absolute() for file in found.files], data.image_size, data.image_mode)
     if wanted(data, images.shape):
         look = Look()

@@ -46,9 +46,14 @@ def summarise(
         "columns": dict(kinds),
         "dropped": selection.dropped,
         "filled": {},
+        "given": list(content.given),
         **content.notes,
     }
-    if not isinstance(selection.inputs, np.ndarray | Reader):
+    if preprocessing.tokens:
+        summary["tokens"] = preprocessing.tokens
+    if isinstance(selection.inputs, np.ndarray | Reader):
+        summary["array"] = f"{selection.inputs.dtype} {list(selection.inputs.shape)}"
+    else:
         gaps = {column: int(selection.inputs[column].isna().sum()) for column, kind in kinds.items() if kind != "text"}
         summary["filled"] = {column: number for column, number in gaps.items() if number}
     if target.values:

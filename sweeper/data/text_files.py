@@ -47,5 +47,5 @@ def read_texts(folder: Path) -> Content:
         raise InputError(problems)
     table = pd.DataFrame({COLUMN: pd.Series(texts, dtype=object), CLASS: found.labels})
     series = {str(name): values for name, values in table.items()}
-    notes = {"texts": {"ignored_files": found.ignored}}
+    notes = {"texts": {"files": len(found.files), "ignored_files": found.ignored}}
     return Content(str(folder), table, digest.hexdigest(), series, CLASS, given=found.given, text=COLUMN, notes=notes)

@@ -47,7 +47,7 @@ def test_a_folder_per_class(folder: Path) -> None:
     assert data.input_shape == (3, 8, 8)
     assert data.labels == ("bright", "dark")
     assert data.summary["rows"] == {"train": 24, "val": 8, "test": 8}
-    assert data.summary["images"] == {"size": 8, "mode": "rgb", "ignored_files": 1}
+    assert data.summary["images"] == {"files": 40, "size": 8, "mode": "rgb", "ignored_files": 1}
     assert data.train.x.dtype == np.float32
     np.testing.assert_allclose(data.train.x.mean((0, 2, 3)), 0, atol=1e-5)
     np.testing.assert_allclose(data.train.x.std((0, 2, 3)), 1, atol=1e-5)

@@ -36,7 +36,7 @@ def test_a_folder_per_class(tmp_path: Path) -> None:
     data = prepared(folder, tokens={"length": 4})
     assert data.labels == ("bad", "good")
     assert data.summary["rows"] == {"train": 14, "val": 5, "test": 5}
-    assert data.summary["texts"] == {"ignored_files": 1}
+    assert data.summary["texts"] == {"files": 24, "ignored_files": 1}
     assert data.train.x.shape == (14, 4)
     assert data.tokens > 8
     assert isinstance(data.preprocessing, Preprocessing)
