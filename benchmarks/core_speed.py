@@ -102,7 +102,7 @@ def hand(net: Net) -> Turn:
             x_epoch, y_epoch = x[order], y[order]
             losses, norms, outputs = [], [], []
             model.train()
-            for rows, targets in zip(x_epoch.split(net.batch), y_epoch.split(net.batch), strict=True):
+            for rows, targets in zip(torch.split(x_epoch, net.batch), torch.split(y_epoch, net.batch), strict=True):
                 optimizer.param_groups[0]["lr"] = LR * multiplier(step, steps)
                 optimizer.zero_grad()
                 out = model(rows)

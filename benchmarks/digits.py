@@ -12,8 +12,8 @@ def digits() -> dict[str, np.ndarray]:
 
     prepared = prepare(Data(source="digits"), "classification")
     return {
-        "x": prepared.train.x.reshape(len(prepared.train.x), -1),
+        "x": prepared.train.seen().reshape(len(prepared.train), -1),
         "y": prepared.train.y,
-        "x_val": prepared.val.x.reshape(len(prepared.val.x), -1),
+        "x_val": prepared.val.seen().reshape(len(prepared.val), -1),
         "y_val": prepared.val.y,
     }

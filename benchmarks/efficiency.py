@@ -26,6 +26,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
+from unittest.mock import patch
 from urllib.parse import unquote, urlsplit
 
 from benchmarks import processes
@@ -147,25 +148,27 @@ def write_ours(home: Path, store: Path) -> dict[str, float]:
     from sweeper.app.sync import mirror_of
     from sweeper.ledger.store import Ledger
     from sweeper.tracking import mirroring
+    from sweeper.tracking.finale import last_files
     from sweeper.tracking.mlflow import Tracker
 
     Tracker(f"sqlite:///{store}", store.parent / "artifacts")
     there = Home(home, f"sqlite:///{home / 'runs' / 'ledger.db'}", f"sqlite:///{store}")
     mirror = mirror_of(there, Ledger.open(there.ledger_url))
-    drawing, draw = [0.0], mirroring.last_files
+    drawing = 0.0
 
     def drawn(*arguments: Any) -> dict[str, bytes]:
+        nonlocal drawing
         began = time.process_time()
-        files = draw(*arguments)
-        drawing[0] += time.process_time() - began
+        files = last_files(*arguments)
+        drawing += time.process_time() - began
         return files
 
-    mirroring.last_files = drawn
     cpu, wall = time.process_time(), time.perf_counter()
-    while mirror.sync(SWEEP, seconds=600.0, patience_s=0.0):
-        if mirror.error:
-            sys.exit(mirror.error)
-    return {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall, "figures_cpu_s": drawing[0]}
+    with patch.object(mirroring, "last_files", drawn):
+        while mirror.sync(SWEEP, seconds=600.0, patience_s=0.0):
+            if mirror.error:
+                sys.exit(mirror.error)
+    return {"cpu_s": time.process_time() - cpu, "wall_s": time.perf_counter() - wall, "figures_cpu_s": drawing}
 
 
 def write_bare(home: Path, store: Path) -> dict[str, float]:
@@ -332,8 +335,8 @@ def main(arguments: list[str]) -> None:
     result: dict[str, Any] = {**setting(), **asked, "repeats": options.repeats, "sweeps": [], "writers": [], "failures": []}
     for repeat in range(options.repeats):
         for tracked in (False, True)[:: 1 if repeat % 2 == 0 else -1]:
-            with tempfile.TemporaryDirectory(prefix="efficiency-", ignore_cleanup_errors=True) as home:
-                _one(result, Path(home), tracked=tracked, last=repeat == options.repeats - 1, **asked)
+            with tempfile.TemporaryDirectory(prefix="efficiency-", ignore_cleanup_errors=True) as folder:
+                _one(result, Path(folder), tracked=tracked, last=repeat == options.repeats - 1, **asked)
     result["median"] = summary(result)
     write(f"efficiency-{options.engine}", result, page(result), options.results)
     print(page(result))

@@ -122,7 +122,7 @@ def stock(net: Net, data: Resident, precision: str) -> Callable[[], None]:
 
     def epoch() -> None:
         model.train()
-        for rows in torch.randperm(len(data.train), device=data.device).split(net.batch):
+        for rows in torch.split(torch.randperm(len(data.train), device=data.device), net.batch):
             optimizer.zero_grad()
             with autocast:
                 loss = loss_of(model(data.train.x[rows]), data.train.y[rows])

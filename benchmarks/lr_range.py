@@ -85,7 +85,7 @@ def read(rule: Rule, curves: Curves, regret: Regret) -> dict[str, Any]:
 
 def measured(part: str, folder: Path) -> dict[str, Any]:
     """Every rule on every problem of a part: ``tuned``, ``held-out`` or ``all``."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for problem in problems():
         name = "held-out" if problem.held_out else "tuned"
         if part not in {"all", name}:

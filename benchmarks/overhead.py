@@ -31,7 +31,7 @@ from typing import Any
 
 from benchmarks import processes
 from benchmarks.results import FOLDER, setting, write
-from sweeper.trial import Command, Continue, Refill, Report, Trial
+from sweeper.trial import Command, Continue, RangeFinding, RangeTest, Refill, Report, Trial
 
 HERE = Path(__file__).resolve().parent
 SPACES = {"random": "digits_mlp", "tpe": "digits_mlp", "shapes": "digits_shapes"}
@@ -78,6 +78,10 @@ class Idle:
     def lanes(self, trial: Trial) -> int:  # noqa: ARG002 - the same for every shape
         """See ``sweeper.ports.Train.lanes``."""
         return self._case.lanes
+
+    def range_test(self, test: RangeTest) -> RangeFinding:
+        """See ``sweeper.ports.Train.range_test``; no space here asks for one."""
+        raise NotImplementedError(test)
 
     def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
         """See ``sweeper.ports.Train``."""

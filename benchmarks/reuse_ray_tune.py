@@ -99,7 +99,8 @@ def main(trials: Path, directory: Path) -> None:
     class Worker(tune.Trainable):
         """Trains one trial after another in one process, up to the next rung in each step."""
 
-        def setup(self, config: dict[str, Any], data: dict[str, Any], started: Path) -> None:
+        # Ray hands on what ``with_parameters`` was given.
+        def setup(self, config: dict[str, Any], data: dict[str, Any], started: Path) -> None:  # type: ignore[override]
             from benchmarks.reuse_training import Training
 
             self._training = Training(data)

@@ -52,7 +52,7 @@ class Training:
         order = torch.randperm(len(self._x))
         total = torch.zeros(())
         self._model.train()
-        for x, y in zip(self._x[order].split(BATCH), self._y[order].split(BATCH), strict=True):
+        for x, y in zip(torch.split(self._x[order], BATCH), torch.split(self._y[order], BATCH), strict=True):
             self._optimizer.param_groups[0]["lr"] = rate = self._peak * multiplier(self._step, self._steps)
             self._optimizer.zero_grad()
             loss = self._loss_of(self._model(x), y)

@@ -58,7 +58,7 @@ def train(config: dict[str, Any], data: dict[str, np.ndarray], started: Path) ->
     for _ in range(EPOCHS):
         model.train()
         total = 0.0
-        for rows in torch.randperm(len(x)).split(BATCH):
+        for rows in torch.split(torch.randperm(len(x)), BATCH):
             optimizer.zero_grad()
             loss = loss_of(model(x[rows]), y[rows])
             loss.backward()

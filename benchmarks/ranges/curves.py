@@ -85,7 +85,7 @@ def _trained(problem: Problem) -> Callable[[Sequence[tuple[float, int]], Schedul
                 quadratic.losses(
                     {**problem.optimizer, "lr": lr},
                     [seed for rate, seed in arms if rate == lr],
-                    (lambda _, lr=lr: lr) if schedule is None else schedule,
+                    (lambda _, lr=lr: lr) if schedule is None else schedule,  # type: ignore[misc] # no type for a default
                     STEPS,
                 )
                 for lr in rates

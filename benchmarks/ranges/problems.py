@@ -52,7 +52,7 @@ def network(model: Mapping[str, Any], batch: int, *, source: str = "digits", cli
 
 
 SERIES = {"rows": 600, "length": 24, "features": 2, "noise": 1.0}
-TEXT = {"params": {"rows": 1200}, "tokens": {"level": "word", "vocabulary": 1000, "length": 24}}
+TEXT: Mapping[str, Any] = {"params": {"rows": 1200}, "tokens": {"level": "word", "vocabulary": 1000, "length": 24}}
 
 TUNED: Sequence[tuple[str, Mapping[str, Any] | Quadratic, Sequence[str]]] = (
     ("softmax digits", network({"family": "mlp", "depth": 0}, 64), ("sgd", "momentum", "adam", "lion")),

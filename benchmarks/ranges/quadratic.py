@@ -44,7 +44,7 @@ class Quadratic:
         curvature = torch.from_numpy(np.geomspace(1.0, 1.0 / self.condition, self.dimensions)).float()
         shape = (1 + steps * self.batch, self.dimensions)
         drawn = torch.stack([torch.from_numpy(np.random.default_rng(seed).normal(size=shape)).float() for seed in seeds])
-        rows = self.noise * drawn[:, 1:].unflatten(1, (steps, self.batch))
+        rows = self.noise * torch.unflatten(drawn[:, 1:], 1, (steps, self.batch))
         model = torch.nn.ParameterList([drawn[:, 0]])
         flat = Flat(model)
         stepper = optim.build(config_from_tree({"name": "range", "optimizer": dict(optimizer)}).optimizer, flat)
