@@ -19,21 +19,13 @@ from sweeper.core.precision import DTYPES, Name
 from sweeper.core.seeds import Stream, key
 from sweeper.errors import InputError
 from sweeper.lr_range.arguments import check_data, check_model, check_numbers
+from sweeper.lr_range.climb import climb
 from sweeper.lr_range.feed import endless, moved
-from sweeper.lr_range.judge import START, Floats, judge
+from sweeper.lr_range.judge import judge
 from sweeper.lr_range.ladder import HIGH, LOW, SEEDS, STEPS
 from sweeper.lr_range.restore import GlobalRandom, Snapshot, reseed, restoring
 from sweeper.lr_range.result import LrRangeResult
 from sweeper.lr_range.rungs import Loss, Rungs
-
-SKIPS = 20
-"""Steps that fp16 may skip in a row: enough for a loss scale of 2**16 to come down to 1."""
-
-FAR = 4.0
-"""How many times the drop so far the loss may rise above its start; then the sweep has seen enough."""
-
-PATIENCE = 5
-"""For how many steps in a row, so that no single bad batch ends a sweep."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -130,7 +122,7 @@ def lr_range_test(
             reseed(key(seed, Stream.NOISE, repeat), [*training.generators, *feeding.generators])
             if not model.training:
                 model.train()
-            _sweep(rungs, lrs, losses[repeat])
+            climb(rungs, lrs, losses[repeat])
     return HandedResult(
         name=type(model).__name__,
         optimizer=" + ".join(type(one).__name__.lower() for one in optimizers),
@@ -142,35 +134,6 @@ def lr_range_test(
         seconds=time.perf_counter() - started,
         ratios=rungs.rates.ratios,
     )
-
-
-def _sweep(rungs: Rungs, lrs: Floats, losses: Floats) -> None:
-    """Climb the ladder once; what is not reached stays NaN."""
-    rung = skipped = 0
-    while rung < len(lrs):
-        loss = rungs.loss()
-        if not math.isfinite(loss):
-            return
-        losses[rung] = loss
-        if far_above(losses[: rung + 1], round(START * len(lrs))):
-            return
-        taken = rungs.step(float(lrs[rung]))
-        rung, skipped = (rung + 1, 0) if taken else (rung, skipped + 1)
-        if skipped > SKIPS:
-            return
-
-
-def far_above(losses: Floats, start: int) -> bool:
-    """Whether the loss has risen so far above its start, in units of its drop, that it will not come back.
-
-    Args:
-        losses: ``[n]``, of the steps so far.
-        start: how many of them are the start.
-    """
-    if len(losses) < max(start, 1) + PATIENCE:
-        return False
-    before = float(np.mean(losses[:start]))
-    return bool(np.min(losses[-PATIENCE:]) > before + FAR * (before - float(np.min(losses))))
 
 
 def _plain(optimizer: Optimizer) -> bool:
