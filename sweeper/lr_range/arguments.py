@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from inspect import Parameter, signature
 from typing import Any
 
@@ -14,7 +14,8 @@ from torch.optim import Optimizer
 from sweeper.core.precision import DTYPES
 from sweeper.errors import InputError, Problem
 from sweeper.lr_range.feed import pair
-from sweeper.lr_range.ladder import SOURCE, ladder_problems
+from sweeper.lr_range.ladder import SOURCE, ladder_problems, word_of
+from sweeper.lr_range.probe import Measure, check
 from sweeper.lr_range.rungs import Loss
 
 Step = Callable[[nn.Module, Any], Loss]
@@ -88,6 +89,30 @@ def check_data(
     if problems or step is None or data is None:
         raise InputError(problems)
     return step, data
+
+
+def check_probe(probe: Measure | str | None, validation: Iterable[Any] | None, steps: int) -> Measure | None:
+    """What the second stage compares rates by; None: there is none.
+
+    Raises:
+        InputError: no such measure, one without its batches or batches without their measure, or too few steps.
+    """
+    measure = word_of(Measure, probe, "probe") if probe is not None else None if validation is None else Measure.VAL_LOSS
+    allowed = "a DataLoader, a list of batches, an iterable of them"
+    if measure is Measure.VAL_LOSS and validation is None:
+        raise InputError.of(SOURCE, "validation", "missing", allowed, 'probe="val_loss" compares the loss of these batches')
+    if measure is Measure.TRAIN_LOSS and validation is not None:
+        hint = 'leave out one of both, or pass probe="val_loss"'
+        raise InputError.of(SOURCE, "validation", 'given, and probe="train_loss" does not look at it', "None", hint)
+    if validation is not None and not isinstance(validation, Iterable):
+        raise InputError.of(SOURCE, "validation", f"a {type(validation).__name__}", allowed)
+    if isinstance(validation, Iterator):
+        hint = "pass the loader itself, not iter(loader), or list(...) of the batches"
+        found = f"a {type(validation).__name__}, which can be read once, and every learning rate needs all of it"
+        raise InputError.of(SOURCE, "validation", found, allowed, hint)
+    if measure is not None:
+        check(steps)
+    return measure
 
 
 def _of_pairs(loss_fn: Callable[[Any, Any], torch.Tensor]) -> Step:

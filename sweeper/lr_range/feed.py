@@ -93,5 +93,5 @@ def _ended(data: Iterable[Any], given: int, wanted: int) -> InputError:
         "data",
         f"{type(data).__name__} that ended after {given} of {wanted} batches and has none when it is iterated again",
         "a DataLoader, a list of batches, an iterable that can be iterated again, an iterator that does not end",
-        f"pass the loader itself, not iter(loader), or list(...) of them; steps * repeats * accumulate may be {given} with this one",
+        f"pass the loader itself, not iter(loader), or list(...) of them; or take no more than {given}: fewer steps, repeats, accumulate",
     )

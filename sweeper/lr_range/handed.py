@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, fields
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,15 @@ from torch.optim import SGD, Optimizer
 from sweeper.core.precision import DTYPES, Name
 from sweeper.core.seeds import Stream, key
 from sweeper.errors import InputError
-from sweeper.lr_range.arguments import check_data, check_model, check_numbers
+from sweeper.lr_range import handed_probe
+from sweeper.lr_range import probe as stage
+from sweeper.lr_range.arguments import check_data, check_model, check_numbers, check_probe
 from sweeper.lr_range.climb import climb
 from sweeper.lr_range.feed import endless, moved
+from sweeper.lr_range.handed_probe import looked_at
 from sweeper.lr_range.judge import judge
 from sweeper.lr_range.ladder import HIGH, LOW, SEEDS, STEPS
+from sweeper.lr_range.probe import Measure
 from sweeper.lr_range.restore import GlobalRandom, Snapshot, reseed, restoring
 from sweeper.lr_range.result import LrRangeResult
 from sweeper.lr_range.rungs import Loss, Rungs
@@ -79,6 +84,9 @@ def lr_range_test(
     steps: int = STEPS,
     repeats: int = SEEDS,
     seed: int = 0,
+    probe: Measure | str | None = None,
+    validation: Iterable[Any] | None = None,
+    probe_steps: int = stage.STEPS,
     accumulate: int = 1,
     precision: Name = "fp32",
     scaler: torch.amp.GradScaler | None = None,
@@ -88,7 +96,7 @@ def lr_range_test(
     also_restore: Iterable[object] = (),
     snapshot_device: torch.device | str | None = None,
 ) -> HandedResult:
-    """Train the model on a ladder of learning rates, several times from where it is now, and leave everything as it was.
+    """Train the model on a ladder of learning rates, and then perhaps with constant ones, from where it is now; leave everything as it was.
 
     ``sweeper.lr_range_test`` tells what the arguments are.
     """
@@ -96,19 +104,22 @@ def lr_range_test(
     check_numbers(low, high, steps, repeats, accumulate, precision, clip_norm)
     check_model(model, optimizers)
     step, batches = check_data(loss_fn, step_fn, data)
+    measure = check_probe(probe, validation, probe_steps)
     home = torch.device(device) if device is not None else next(model.parameters()).device
     scaling = scaler if scaler is not None or precision != "fp16" else torch.amp.GradScaler(home.type)
     owners = [model, *optimizers, scaling, loss_fn, step_fn, *schedulers, *also_restore]
-    training, feeding = Snapshot(owners, device=snapshot_device), Snapshot(sources=[batches])
-    lrs = np.geomspace(low, high, steps)
-    losses = np.full((repeats, steps), math.nan)
-    started = time.perf_counter()
-    with (
-        restoring(training, feeding, GlobalRandom()),
-        closing(endless(batches, seed, repeats * steps * accumulate)) as stream,
-        torch.enable_grad(),
-    ):
-        rungs = Rungs(
+    training, feeding = Snapshot(owners, device=snapshot_device), Snapshot(sources=[batches, validation])
+    wanted = (repeats * steps + (0 if measure is None else stage.SEEDS * probe_steps)) * accumulate
+
+    def begin(number: int) -> None:
+        """From where the model was handed in, with the random numbers of this repeat."""
+        training.rewind()
+        reseed(key(seed, Stream.NOISE, number), [*training.generators, *feeding.generators])
+        if not model.training:
+            model.train()
+
+    def rungs_on(stream: Iterator[Any]) -> Rungs:
+        return Rungs(
             optimizers,
             lambda batch: step(model, moved(batch, home)),
             stream,
@@ -117,21 +128,47 @@ def lr_range_test(
             scaler=scaling,
             clip_norm=clip_norm,
         )
+
+    lrs = np.geomspace(low, high, steps)
+    losses = np.full((repeats, steps), math.nan)
+    started = time.perf_counter()
+    with (
+        restoring(training, feeding, GlobalRandom()),
+        closing(endless(batches, seed, wanted)) as stream,
+        torch.enable_grad(),
+    ):
+        rungs = rungs_on(stream)
+        if validation is not None:  # a mistake in it is told now, not after the ladder
+            begin(0)
+            looked_at(model, rungs, islice(validation, 1))
         for repeat in range(repeats):
-            training.rewind()
-            reseed(key(seed, Stream.NOISE, repeat), [*training.generators, *feeding.generators])
-            if not model.training:
-                model.train()
+            begin(repeat)
             climb(rungs, lrs, losses[repeat])
+        seconds = time.perf_counter() - started
+        verdict = judge(lrs, losses, plain=all(map(_plain, optimizers)))
+        probed = None
+        if measure is not None and verdict.bracket is not None:
+            probed = handed_probe.probe(
+                model,
+                lambda number: begin(repeats + number),
+                rungs_on,
+                stream,
+                verdict.bracket,
+                measure=measure,
+                validation=validation,
+                steps=probe_steps,
+                accumulate=accumulate,
+            )
     return HandedResult(
         name=type(model).__name__,
         optimizer=" + ".join(type(one).__name__.lower() for one in optimizers),
         lrs=lrs,
         losses=losses,
-        judgement=judge(lrs, losses, plain=all(map(_plain, optimizers))),
+        judgement=verdict,
         horizon=steps,
         cost_steps=int(np.sum(np.isfinite(losses))),
-        seconds=time.perf_counter() - started,
+        seconds=seconds,
+        probe=probed,
         ratios=rungs.rates.ratios,
     )
 

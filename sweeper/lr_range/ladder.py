@@ -1,11 +1,14 @@
-"""What both faces of the range test say of a ladder: its defaults, and which ladder is none."""
+"""What both faces of the range test say of a ladder and of words for it: defaults, and what is refused."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from enum import StrEnum
+from typing import TypeVar
 
-from sweeper.errors import Problem
+from sweeper.config.nearest import hint
+from sweeper.errors import InputError, Problem
 
 SOURCE = "learning-rate range test"
 
@@ -33,3 +36,19 @@ def ladder_problems(low: float | None, high: float | None, steps: int, **counts:
     for name, count in counts.items():
         if count < 1:
             yield Problem(SOURCE, name, str(count), "1 or more")
+
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+def word_of(kind: type[Word], word: str, name: str) -> Word:
+    """The word of this kind that somebody wrote for the argument ``name``.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return kind(word)
+    except ValueError:
+        allowed = [known.value for known in kind]
+        raise InputError.of(SOURCE, name, f'"{word}"', " or ".join(allowed), hint(word, allowed)) from None

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sweeper.config.schema import Config
 from sweeper.core.loop import record_losses, record_scores
@@ -142,8 +143,7 @@ def probe(
         InputError: too few steps, seeds or arms, or the config does not fit the data.
     """
     check(steps, seeds, arms)
-    low, high = bracket
-    lrs = np.geomspace(low / LOWER if measure is Measure.VAL_LOSS else low, high, arms)
+    lrs = rates(bracket, measure, arms)
     trials = trials_of(config, seeds, lrs.tolist())
     started = time.perf_counter()
 
@@ -155,7 +155,7 @@ def probe(
         ends = scores["val_loss"][:, 0]
     else:
         curves = record_losses(trials, data, constant, steps, device=device)
-        ends = curves[:, -max(1, round(TAIL * steps)) :].astype(np.float64).mean(axis=1)
+        ends = ended_at(curves)
     losses = ends.reshape(arms, seeds).T
     return Probe(
         measure=measure,
@@ -166,6 +166,18 @@ def probe(
         cost_steps=int(np.sum(np.isfinite(curves))),
         seconds=time.perf_counter() - started,
     )
+
+
+def rates(bracket: tuple[float, float], measure: Measure, arms: int = ARMS) -> Floats:
+    """``[arms]``, the constant rates to compare: those of the bracket, for the validation loss from ``LOWER`` times below it."""
+    low, high = bracket
+    return np.geomspace(low / LOWER if measure is Measure.VAL_LOSS else low, high, arms)
+
+
+def ended_at(curves: NDArray[np.floating]) -> Floats:
+    """``[n]``, the mean training loss of the last quarter of the steps of ``[n, steps]``; NaN of a curve that did not get there."""
+    tails = curves[:, -max(1, round(TAIL * curves.shape[1])) :].astype(np.float64)
+    return np.asarray(tails.mean(axis=1))
 
 
 def check(steps: int, seeds: int = SEEDS, arms: int = ARMS) -> None:

@@ -9,13 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from enum import StrEnum
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 
-from sweeper.config.nearest import hint
 from sweeper.config.schema import Config, Sgd
 from sweeper.core.loop import record_losses, record_scores
 from sweeper.data.dataset import Dataset
@@ -23,7 +20,7 @@ from sweeper.data.prepare import prepare
 from sweeper.errors import InputError
 from sweeper.lr_range import probe as stage
 from sweeper.lr_range.judge import Status, judge
-from sweeper.lr_range.ladder import HIGH, LOW, SEEDS, SOURCE, STEPS, ladder_problems
+from sweeper.lr_range.ladder import HIGH, LOW, SEEDS, STEPS, ladder_problems, word_of
 from sweeper.lr_range.probe import Measure
 from sweeper.lr_range.result import Looks, LrRangeResult, Scale
 from sweeper.lr_range.trials import trials_of
@@ -75,7 +72,7 @@ def lr_range_test(
     Raises:
         InputError: the ladder is not one, or the config does not fit the data.
     """
-    kind, measure = _word(Scale, scale, "scale"), None if probe is None else _word(Measure, probe, "probe")
+    kind, measure = word_of(Scale, scale, "scale"), None if probe is None else word_of(Measure, probe, "probe")
     _check(low, high, STEPS if steps is None else steps, seeds)
     if measure is not None:
         stage.check(probe_steps)
@@ -138,17 +135,6 @@ def _after(short: LrRangeResult, longer: LrRangeResult) -> LrRangeResult:
         cost_steps=short.cost_steps + longer.cost_steps,
         seconds=short.seconds + longer.seconds,
     )
-
-
-Word = TypeVar("Word", bound=StrEnum)
-
-
-def _word(kind: type[Word], word: str, name: str) -> Word:
-    try:
-        return kind(word)
-    except ValueError:
-        allowed = [known.value for known in kind]
-        raise InputError.of(SOURCE, name, f'"{word}"', " or ".join(allowed), hint(word, allowed)) from None
 
 
 def _check(low: float | None, high: float | None, steps: int, seeds: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -127,6 +127,16 @@ class Rungs:
         scaler.update()
         return scaler.get_scale() >= scale
 
+    def score(self, batches: Iterable[Any]) -> float | None:
+        """The mean of these batches' losses, without a gradient and a step; None where there is no batch."""
+        found = []
+        with torch.no_grad():
+            for batch in batches:
+                with self._autocast():
+                    losses = self._losses(self._loss_of(batch), graph=False)
+                found.append(sum(float(loss) for loss in losses))
+        return sum(found) / len(found) if found else None
+
     def _backward(self, losses: Sequence[torch.Tensor]) -> None:
         scaled = [loss if self._scaler is None else self._scaler.scale(loss) for loss in losses]
         if len(scaled) == 1:
@@ -135,8 +145,8 @@ class Rungs:
         for number, (loss, parameters) in enumerate(zip(scaled, self._parameters, strict=True), start=1):
             torch.autograd.backward((loss,), inputs=parameters, retain_graph=number < len(scaled))
 
-    def _losses(self, found: Loss) -> Sequence[torch.Tensor]:
-        """The losses as they should be.
+    def _losses(self, found: Loss, *, graph: bool = True) -> Sequence[torch.Tensor]:
+        """The losses as they should be, with or without a graph behind them.
 
         Raises:
             InputError: they are something else.
@@ -149,7 +159,7 @@ class Rungs:
                 raise _no_loss(f"a {type(loss).__name__}", "the loss as a tensor", "such as output.loss, before .item()")
             if loss.numel() != 1:
                 raise _no_loss(f"a tensor of shape {tuple(loss.shape)}", "a single number", "take its mean")
-            if not loss.requires_grad:
+            if graph and not loss.requires_grad:
                 raise _no_loss(
                     "a tensor without a graph",
                     "the loss that backward can start from",

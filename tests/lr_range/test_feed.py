@@ -59,7 +59,7 @@ def test_an_iterator_that_ends_is_told_with_its_length(loader: DataLoader[Any]) 
     optimizer = SGD(model.parameters())
     assert short(model, optimizer, cross_entropy, iter(loader)).cost_steps == 12
     batches = list(loader)
-    with pytest.raises(InputError, match=r"ended after 5 of 24 batches.*iter\(loader\).*accumulate may be 5"):
+    with pytest.raises(InputError, match=r"ended after 5 of 24 batches.*iter\(loader\).*no more than 5"):
         short(model, optimizer, cross_entropy, iter(batches[:5]), accumulate=2)
     with pytest.raises(InputError, match="list without a batch"):
         short(model, optimizer, cross_entropy, [])

@@ -143,6 +143,35 @@ def test_the_test_leaves_no_trace(optimizer: str, used: bool, ending: type[BaseE
     assert world.bits() == before
 
 
+@pytest.mark.parametrize(
+    ("training", "ending"),
+    [(True, None), (True, RuntimeError), (True, KeyboardInterrupt), (False, RuntimeError), (False, KeyboardInterrupt)],
+)
+def test_a_probe_leaves_no_trace_either(training: bool, ending: type[BaseException] | None) -> None:
+    """Constant rates, and a shuffled loader of validation rows in eval mode, however either of them ends; and they were reached."""
+    world = World("adamw", used=True)
+    held_out = DataLoader(world.loader.dataset, 6, shuffle=True, generator=torch.Generator().manual_seed(4))
+    before, order = world.bits(), raw(held_out.generator.get_state())
+    calls = {True: 0, False: 0}
+
+    def step(model: nn.Module, batch: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        calls[model.training] += 1
+        if ending is not None and model.training is training and calls[training] == (100 if training else 7):
+            raise ending
+        return cross_entropy(model(batch[0]), torch.zeros_like(batch[1]))
+
+    arguments = {"data": world.loader, "step_fn": step, "validation": held_out, "low": 1e-4, "steps": 60, "repeats": 1, "probe_steps": 25}
+    if ending is None:
+        assert lr_range_test(world.model, world.optimizer, **arguments).probe is not None
+    else:
+        with pytest.raises(ending):
+            lr_range_test(world.model, world.optimizer, **arguments)
+    assert calls[True] > 60 + 25
+    assert calls[False] > 4
+    assert world.bits() == before
+    assert raw(held_out.generator.get_state()) == order
+
+
 @pytest.mark.parametrize("optimizer", ["momentum", "adamw"])
 def test_training_goes_on_as_if_there_had_been_no_test(optimizer: str) -> None:
     """A run with a range test in the middle has the losses and weights of one without, bit for bit; the scheduler is at its place."""

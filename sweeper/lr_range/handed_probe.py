@@ -1,0 +1,90 @@
+"""The second stage for a model that is handed in: from the state that it was handed in with, training with rates that do not change."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from copy import deepcopy
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from sweeper.errors import InputError
+from sweeper.lr_range.arms import compare
+from sweeper.lr_range.climb import climb
+from sweeper.lr_range.ladder import SOURCE
+from sweeper.lr_range.probe import ARMS, SEEDS, Measure, Probe, ended_at, rates
+from sweeper.lr_range.rungs import Rungs
+
+
+def probe(
+    model: nn.Module,
+    begin: Callable[[int], None],
+    rungs_on: Callable[[Iterator[Any]], Rungs],
+    stream: Iterator[Any],
+    bracket: tuple[float, float],
+    *,
+    measure: Measure,
+    validation: Iterable[Any] | None,
+    steps: int,
+    accumulate: int,
+) -> Probe:
+    """Train with constant learning rates from a range test's bracket, one after another, and compare where they end.
+
+    All rates of a repeat see the same batches, which are kept in memory for that long: data may come from an iterator, and need not come
+    again. A rate gets copies, since a step function may take its batch apart. Where fp16 skips a step, the first batches come again.
+
+    Args:
+        model: is set to eval mode while the validation batches are looked at.
+        begin: puts everything back to where the test began, with the random numbers of this repeat.
+        rungs_on: what takes steps on these batches.
+        stream: endless.
+        bracket: (low, high) of the rates; a probe of the validation loss begins far below it.
+        measure: what they are compared by.
+        validation: batches for ``val_loss``.
+        steps: with each rate.
+        accumulate: batches per step.
+
+    Raises:
+        InputError: there is no batch to validate on, or the stream ended.
+    """
+    lrs = rates(bracket, measure)
+    curves, ends = np.full((SEEDS, ARMS, steps), math.nan), np.full((SEEDS, ARMS), math.nan)
+    started = time.perf_counter()
+    for repeat in range(SEEDS):
+        begin(repeat)
+        batches = [deepcopy(next(stream)) for _ in range(steps * accumulate)]
+        for arm, lr in enumerate(lrs):
+            begin(repeat)
+            rungs = rungs_on(map(deepcopy, cycle(batches)))
+            climb(rungs, np.full(steps, lr), curves[repeat, arm])
+            if validation is not None and math.isfinite(curves[repeat, arm, -1]):
+                ends[repeat, arm] = looked_at(model, rungs, validation)
+        if measure is Measure.TRAIN_LOSS:
+            ends[repeat] = ended_at(curves[repeat])
+    return Probe(
+        measure=measure,
+        lrs=lrs,
+        losses=ends,
+        verdict=compare(lrs, ends, measure.words),
+        horizon=steps,
+        cost_steps=int(np.sum(np.isfinite(curves))),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def looked_at(model: nn.Module, rungs: Rungs, validation: Iterable[Any]) -> float:
+    """The mean loss of these batches in eval mode, which the model is left in.
+
+    Raises:
+        InputError: there are none.
+    """
+    model.eval()
+    loss = rungs.score(validation)
+    if loss is None:
+        hint = "pass the loader itself, or a list of batches: all of them are read again for every learning rate"
+        raise InputError.of(SOURCE, "validation", "no batch in it", "a DataLoader, a list of batches, an iterable of them", hint)
+    return loss
