@@ -21,7 +21,7 @@ from sweeper.ledger.writer import Writer
 from sweeper.search.brackets import Unmeasured
 from sweeper.search.pool import Pool
 from sweeper.search.study import Study
-from sweeper.trial import TEST_FAILED, Continue, Lease, Outcome, RangeFinding, RangeTest, Report, Stop, Trial, Verdict, first_stops
+from sweeper.trial import TEST_FAILED, Lease, Outcome, RangeFinding, RangeTest, Report, Stop, Trial, Verdict, first_stops
 
 MAX_LOST_ATTEMPTS = 3
 """A trial that takes its worker down this often is failed: it would do so for ever."""
@@ -97,18 +97,18 @@ class LedgerDesk:
         for token, report in zip(tokens, reports, strict=True):
             if self._tokens.get(report.trial) != token:
                 raise StaleWriterError(f"attempt {token} of trial {report.trial} is not live any more")
-        going = self._going()
         verdicts = self._study.report(reports)
-        if not going:
-            for index in {report.trial: index for index, report in enumerate(reports)}.values():
-                if isinstance(verdicts[index], Continue):
-                    verdicts[index] = Stop(Outcome.CANCELLED, f"cancelled at epoch {reports[index].epoch}")
-        self._writer.record(
-            [
-                Entry(token, report, verdict, self._study.best_of(report.trial))
-                for token, report, verdict in zip(tokens, reports, verdicts, strict=True)
-            ]
-        )
+        entries = [
+            Entry(token, report, verdict, self._study.best_of(report.trial))
+            for token, report, verdict in zip(tokens, reports, verdicts, strict=True)
+        ]
+        if self._writer.record(entries) is not SweepState.OPEN:
+            stopped = first_stops(reports, verdicts)
+            # What goes on is entered once more, with its end; to look at the state first would be one more transaction for every report.
+            last = {report.trial: index for index, report in enumerate(reports) if report.trial not in stopped}
+            for index in last.values():
+                verdicts[index] = Stop(Outcome.CANCELLED, f"cancelled at epoch {reports[index].epoch}")
+            self._writer.record([replace(entries[index], verdict=verdicts[index]) for index in last.values()])
         for number, (_, stop) in first_stops(reports, verdicts).items():
             self._close(number, stop.outcome)
         return verdicts

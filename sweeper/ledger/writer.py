@@ -68,19 +68,23 @@ class Writer:
             tokens = {number: token for token, number in connection.execute(sql.PUT_ATTEMPTS, attempts)} if attempts else {}
             return [tokens[number] for number in numbers]
 
-    def record(self, entries: Sequence[Entry]) -> None:
-        """Enter reports, in order of epoch per trial, and close the trials whose verdict is a Stop.
+    def record(self, entries: Sequence[Entry]) -> SweepState:
+        """Enter reports, in order of epoch per trial, and close the trials whose verdict is a Stop. A sign of life, as ``beat`` is.
 
         What a trial reports after the report that closes it, in the same call, is dropped. A report of an epoch that an
-        earlier, lost attempt had reached replaces it but keeps its time, so that a tracker sees the same point again.
+        earlier, lost attempt had reached replaces it but keeps its time, so that a tracker sees the same point again; so does one that is
+        entered twice.
+
+        Returns:
+            The sweep's state.
 
         Raises:
             StaleWriterError: also when one of the attempts is not live any more; then nothing of the call is written.
             ValueError: a token that belongs to another trial than its report, or a best value that is not finite.
         """
         if not entries:
-            return
-        with self._owned() as (connection, _):
+            return self.beat()
+        with self._owned() as (connection, row):
             live = self._live(connection, {entry.token for entry in entries})
             reports: list[dict[str, Any]] = []
             closing: dict[int, tuple[Entry, Stop]] = {}
@@ -105,6 +109,7 @@ class Writer:
                 self._close(
                     connection, report.trial, stop.outcome, stop.sentence, epochs=report.epoch, started=live[token].started, best=entry.best
                 )
+            return self._seen(connection, row)
 
     def put_range_test(self, digest: str, signature: str, finding: RangeFinding, *, cached: bool = False) -> None:
         """Enter what a range test found; of several findings of one test the first stays.
@@ -212,8 +217,7 @@ class Writer:
     def beat(self) -> SweepState:
         """Give a sign of life; returns the sweep's state, so that the owner hears of a wish to cancel."""
         with self._owned() as (connection, row):
-            connection.execute(sql.SET_SWEEP, {"key": self.sweep, "owner_seen": self._clock()})
-            return SweepState(row.state)
+            return self._seen(connection, row)
 
     def release_owner(self) -> None:
         """Give the sweep up: nobody owns it, and this writer and its copies are stale from now on."""
@@ -233,6 +237,10 @@ class Writer:
                     f"sweep {self.sweep!r} has another owner now (epoch {row.owner_epoch}, this writer has {self.epoch})"
                 )
             yield connection, row
+
+    def _seen(self, connection: sa.Connection, row: Any) -> SweepState:
+        connection.execute(sql.SET_SWEEP, {"key": self.sweep, "owner_seen": self._clock()})
+        return SweepState(row.state)
 
     def _going(self, row: Any) -> None:
         if row.state not in _GOING:

@@ -204,7 +204,7 @@ def test_wrong_calls_are_refused(ledger: Ledger) -> None:
         writer.record([Entry(token, report(1, 1))])
     with pytest.raises(ValueError, match="is nan"):
         writer.record([Entry(token, report(0, 1), DONE, (math.nan, 1))])
-    assert (writer.start([], "w0"), writer.record([])) == ([], None)
+    assert (writer.start([], "w0"), writer.record([])) == ([], SweepState.OPEN)
     assert (ledger.reports("mlp"), ledger.counts("mlp").numbered) == ([], 2)
 
 
