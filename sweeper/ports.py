@@ -33,6 +33,12 @@ class Desk(Protocol):
             StaleWriterError: the sweep or one of the trials is no longer this writer's.
         """
 
+    def exchange(self, worker: str, tokens: Sequence[int], reports: Sequence[Report]) -> tuple[list[Verdict], Lease | RangeTest | None]:
+        """``report`` of the one trial that the worker holds and, where a verdict ends that, ``lease(worker, 1)``: one call in place of two.
+
+        Raises what these two raise; what was reported is recorded then if it was the lease that failed.
+        """
+
     def fail(self, token: int, trial: int, reason: str) -> None:
         """Close the trial as failed: its code raised."""
 

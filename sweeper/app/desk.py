@@ -75,10 +75,14 @@ class LedgerDesk:
         if beside is None:
             # A worker that asks for a fresh lease has nothing in hand: what it still seems to hold was lost on the way to it.
             self.release(worker)
+        return self._leased(worker, lanes, beside) if self._going() else None
+
+    def _leased(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | RangeTest | None:
+        """A lease of a sweep that goes on."""
         try:
-            trials = self._pool.choose(worker, lanes, beside) if self._going() else []
+            trials = self._pool.choose(worker, lanes, beside)
         except Unmeasured as wanted:
-            return self.lease(worker, lanes, beside) if self._remembered(wanted.test) else wanted.test
+            return self._leased(worker, lanes, beside) if self._remembered(wanted.test) else wanted.test
         if not trials:
             return None
         tokens = self._writer.start([trial.number for trial in trials], worker, new=self._pool.new)
@@ -93,6 +97,16 @@ class LedgerDesk:
 
     def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
         """Judge and record; in a cancelled sweep every trial stops at the last of its reports."""
+        return self._recorded(tokens, reports)[0]
+
+    def exchange(self, worker: str, tokens: Sequence[int], reports: Sequence[Report]) -> tuple[list[Verdict], Lease | RangeTest | None]:
+        """As ``report`` and ``lease``, which looks at the sweep's state no second time."""
+        verdicts, going = self._recorded(tokens, reports)
+        ended = any(isinstance(verdict, Stop) for verdict in verdicts)
+        return verdicts, self._leased(worker, 1) if ended and going else None
+
+    def _recorded(self, tokens: Sequence[int], reports: Sequence[Report]) -> tuple[list[Verdict], bool]:
+        """The verdicts, and whether the sweep goes on."""
         # A late report of a lost attempt must not reach the study: the trial's new attempt is judged there.
         for token, report in zip(tokens, reports, strict=True):
             if self._tokens.get(report.trial) != token:
@@ -102,7 +116,8 @@ class LedgerDesk:
             Entry(token, report, verdict, self._study.best_of(report.trial))
             for token, report, verdict in zip(tokens, reports, verdicts, strict=True)
         ]
-        if self._writer.record(entries) is not SweepState.OPEN:
+        going = self._writer.record(entries) is SweepState.OPEN
+        if not going:
             stopped = first_stops(reports, verdicts)
             # What goes on is entered once more, with its end; to look at the state first would be one more transaction for every report.
             last = {report.trial: index for index, report in enumerate(reports) if report.trial not in stopped}
@@ -111,7 +126,7 @@ class LedgerDesk:
             self._writer.record([replace(entries[index], verdict=verdicts[index]) for index in last.values()])
         for number, (_, stop) in first_stops(reports, verdicts).items():
             self._close(number, stop.outcome)
-        return verdicts
+        return verdicts, going
 
     def fail(self, token: int, trial: int, reason: str) -> None:
         """Close the trial as failed; equal failures from the first trial on end the sweep as broken."""

@@ -30,6 +30,11 @@ class CalledDesk(ABC):
         answer: list[Verdict] = self.call("report", tokens, reports)
         return answer
 
+    def exchange(self, worker: str, tokens: Sequence[int], reports: Sequence[Report]) -> tuple[list[Verdict], Lease | RangeTest | None]:
+        """As ``Desk.exchange``."""
+        answer: tuple[list[Verdict], Lease | RangeTest | None] = self.call("exchange", worker, tokens, reports)
+        return answer
+
     def fail(self, token: int, trial: int, reason: str) -> None:
         """As ``Desk.fail``."""
         self.call("fail", token, trial, reason)

@@ -66,6 +66,7 @@ class Session:
         self._train = train
         self._patience_s = patience_s
         self._stack: _Stack | None = None
+        self._ahead: list[Lease | RangeTest | None] = []
 
     def run(self, seconds: float) -> bool:
         """Train for about ``seconds``, up to the next report, and keep what is in hand for the next call.
@@ -106,9 +107,11 @@ class Session:
         return True
 
     def _lease(self, lanes: int, beside: Trial | None = None) -> Lease | None:
-        """What the desk gives, after the range tests that it wants first; a stack in hand waits for them."""
-        while isinstance(answer := self._desk.lease(self._worker, lanes, beside), RangeTest):
+        """What the desk gives, or gave with its last verdict, after the range tests that it wants first; a stack in hand waits for them."""
+        answer = self._ahead.pop() if self._ahead else self._desk.lease(self._worker, lanes, beside)
+        while isinstance(answer, RangeTest):
             self._desk.tested(answer, self._found(answer))
+            answer = self._desk.lease(self._worker, lanes, beside)
         return answer
 
     def _found(self, test: RangeTest) -> RangeFinding:
@@ -176,12 +179,21 @@ class Session:
     def _send(self, stack: _Stack) -> None:
         """Send what is buffered in one call, and keep the verdict for each lane; a Stop for any of its reports stands."""
         reports, stack.buffer = stack.buffer, []
-        verdicts = self._desk.report([stack.tokens[report.trial] for report in reports], reports)
+        verdicts = self._told(stack, [stack.tokens[report.trial] for report in reports], reports)
         for report, verdict in zip(reports, verdicts, strict=True):
             if not isinstance(stack.untold.get(report.trial), Stop):
                 stack.untold[report.trial] = verdict
             if isinstance(verdict, Stop):
                 stack.tokens.pop(report.trial, None)
+
+    def _told(self, stack: _Stack, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
+        """The desk's verdicts; a trial that is trained alone and ends with them is exchanged for the next one, to save a call."""
+        if stack.refills:
+            return self._desk.report(tokens, reports)
+        verdicts, lease = self._desk.exchange(self._worker, tokens, reports)
+        if any(isinstance(verdict, Stop) for verdict in verdicts):
+            self._ahead.append(lease)
+        return verdicts
 
     def _give_up(self, stack: _Stack, reason: str) -> None:
         """The generator has ended before its time: after the reports that were made, close its trial as failed.

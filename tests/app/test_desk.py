@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,30 @@ def test_cancel_stops_running_trials_and_gives_no_new_ones(stage: Stage) -> None
     assert not desk.open()
 
 
+def test_a_trial_that_ends_is_exchanged_for_the_next(stage: Stage) -> None:
+    """While it goes on there is none; a store that fails in between loses neither the end nor the next one; cancelled, it gives none."""
+    desk = stage.desk()
+    first = desk.lease("a", 1)
+    assert isinstance(first, Lease)
+    going = Report(0, 1, {"train_loss": 1.0, "val_loss": 1.0}, 1.7e9)
+    verdicts, lease = desk.exchange("a", first.tokens, [going])
+    assert (type(verdicts[0]), lease) == (Continue, None)
+    with pytest.MonkeyPatch.context() as failing:
+        failing.setattr("sweeper.ledger.writer.Writer.start", _full)
+        with pytest.raises(InfrastructureError):
+            desk.exchange("a", first.tokens, [replace(going, epoch=9, ended="all 9 epochs")])
+    assert stage.ledger.trials("small")[0].outcome is Outcome.COMPLETE
+    second = desk.lease("a", 1)
+    assert _leased(second) == [1]
+    assert second is not None
+    verdicts, third = desk.exchange("a", second.tokens, [replace(going, trial=1, epoch=9, ended="all 9 epochs")])
+    assert (verdicts, _leased(third)) == ([Stop(Outcome.COMPLETE, "complete at epoch 9: all 9 epochs")], [2])
+    assert third is not None
+    stage.ledger.request_cancel("small")
+    verdicts, lease = desk.exchange("a", third.tokens, [replace(going, trial=2)])
+    assert (verdicts, lease) == ([Stop(Outcome.CANCELLED, "cancelled at epoch 1")], None)
+
+
 def test_cancel_amid_several_reports_of_a_trial_closes_it_once(stage: Stage) -> None:
     """Of a worker that brings the epochs since its last call all are kept, and the trial ends at the last."""
     desk = stage.desk()
@@ -155,6 +180,10 @@ def test_equal_failures_from_the_start_are_broken_code(stage: Stage) -> None:
         desk.fail(lease.tokens[0], lease.trials[0].number, "TypeError: broken")
     assert stage.ledger.known("small").state is SweepState.BROKEN
     assert not desk.open()
+
+
+def _full(*_arguments: object, **_more: object) -> None:
+    raise InfrastructureError("the disk is full")
 
 
 def _leased(lease: Lease | None) -> list[int]:
@@ -243,12 +272,8 @@ def test_trials_that_come_to_a_rung_together_are_judged_together(tmp_path: Path)
 def test_what_could_not_be_recorded_is_recorded_with_the_next_lease(late: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that fails once while trials are numbered leaves no gap."""
     desk = late.desk()
-
-    def full(*_arguments: object, **_more: object) -> None:
-        raise InfrastructureError("the disk is full")
-
     with monkeypatch.context() as failing:
-        failing.setattr("sweeper.ledger.writer.Writer.start", full)
+        failing.setattr("sweeper.ledger.writer.Writer.start", _full)
         with pytest.raises(InfrastructureError):
             desk.lease("a", 4)
     assert _leased(desk.lease("a", 4)) == [16, 17, 18, 19]

@@ -123,6 +123,11 @@ class FakeDesk:
                 self.outcomes[r.trial] = verdict.outcome
         return verdicts
 
+    def exchange(self, worker: str, tokens: Sequence[int], reports: Sequence[Report]) -> tuple[list[Verdict], Lease | RangeTest | None]:
+        """Both calls in one."""
+        verdicts = self.report(tokens, reports)
+        return verdicts, self.lease(worker, 1) if any(isinstance(verdict, Stop) for verdict in verdicts) else None
+
     def _judge(self, r: Report) -> Verdict:
         if not r.finite():
             return Stop(Outcome.DIVERGED, "the loss is not finite")

@@ -68,6 +68,11 @@ class FileDesk:
             verdicts.append(Stop(Outcome.COMPLETE, r.ended))
         return verdicts
 
+    def exchange(self, worker: str, tokens: Sequence[int], reports: Sequence[Report]) -> tuple[list[Verdict], Lease | RangeTest | None]:
+        """Both calls in one."""
+        verdicts = self.report(tokens, reports)
+        return verdicts, self.lease(worker, 1) if any(isinstance(verdict, Stop) for verdict in verdicts) else None
+
     def fail(self, token: int, trial: int, reason: str) -> None:
         """Close it as failed."""
         self._check([token], [trial])

@@ -3,12 +3,14 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Sequence
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweeper.errors import InfrastructureError
+from sweeper.runners.calls import CalledDesk
 from sweeper.runners.session import Session
 from sweeper.trial import Command, Continue, Outcome, RangeTest, Refill, Report, Stop, Trial, Verdict
 from tests.runners.fakes import EPOCHS, GO_ON, FakeDesk, FakeTrain, report, trial
@@ -128,6 +130,21 @@ def test_one_lane_takes_one_trial_after_another() -> None:
     desk, train = FakeDesk([trial(n) for n in range(3)]), FakeTrain()
     Session("w", desk, train, patience_s=PATIENT).run(math.inf)
     assert desk.leases == [(1, None)] * 4
+    assert train.stacks == [[0], [1], [2]]
+
+
+def test_the_next_trial_comes_with_the_verdict_that_ends_one() -> None:
+    """A trial that is trained alone costs a call at each question and none for its lease."""
+    methods: list[str] = []
+
+    class Counted(CalledDesk):
+        def call(self, method: str, *arguments: Any) -> Any:
+            methods.append(method)
+            return getattr(desk, method)(*arguments)
+
+    desk, train = FakeDesk([trial(n) for n in range(3)]), FakeTrain()
+    Session("w", Counted(), train, patience_s=PATIENT).run(math.inf)
+    assert methods == ["lease", *["exchange"] * 9]
     assert train.stacks == [[0], [1], [2]]
 
 

@@ -37,6 +37,12 @@ class DeskServer:
         self._recorded += len(reports)
         return verdicts
 
+    def exchange(self, worker: str, tokens: Sequence[int], reports: Sequence[Report]) -> tuple[list[Verdict], Lease | RangeTest | None]:
+        """As ``Desk.exchange``."""
+        answer = self._built().exchange(worker, tokens, reports)
+        self._recorded += len(reports)
+        return answer
+
     def fail(self, token: int, trial: int, reason: str) -> None:
         """As ``Desk.fail``."""
         self._built().fail(token, trial, reason)
