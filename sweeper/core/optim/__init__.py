@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from torch import optim
 
 from sweeper.config.schema import Adam, AdamW, Lion, Muon, Optimizer, RmsProp, Sgd
 from sweeper.core.flat import Parameters
-from sweeper.core.optim import lion, muon
+from sweeper.core.optim import lean, lion, muon
 from sweeper.errors import InputError
 
 
@@ -40,9 +39,9 @@ def build(config: Optimizer, flat: Parameters) -> optim.Optimizer:
     groups = [{"params": flat.decayed, "weight_decay": config.weight_decay}, {"params": flat.plain, "weight_decay": 0.0}]
     match config:
         case AdamW():
-            return optim.AdamW(groups, lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps, fused=True)
+            return lean.AdamW(groups, lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps, fused=True)
         case Adam():
-            return optim.Adam(groups, lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps, fused=True)
+            return lean.Adam(groups, lr=config.lr, betas=(config.beta1, config.beta2), eps=config.eps, fused=True)
         case RmsProp():
             return optim.RMSprop(groups, lr=config.lr, alpha=config.alpha, eps=config.eps, momentum=config.momentum, foreach=False)
         case Lion():
@@ -50,8 +49,4 @@ def build(config: Optimizer, flat: Parameters) -> optim.Optimizer:
         case Muon():
             return muon.build(config, flat)
         case Sgd():
-            sgd = optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, fused=True)
-            for parameter in (parameter for group in sgd.param_groups for parameter in group["params"]):
-                # torch's fused kernel leaves a new buffer uninitialised when the first step is skipped (fp16), and then steps with it.
-                sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
-            return sgd
+            return lean.Sgd(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, fused=True)

@@ -7,8 +7,10 @@ from typing import Any
 import torch
 from torch import optim
 
+from sweeper.core.optim.lean import Uncompiled
 
-class Lion(optim.Optimizer):
+
+class Lion(Uncompiled, optim.Optimizer):
     """Lion (Chen et al., 2023, *Symbolic Discovery of Optimization Algorithms*, algorithm 2).
 
     With gradient g, momentum m, betas b1 and b2, learning rate r and weight decay d::
