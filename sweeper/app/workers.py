@@ -24,7 +24,8 @@ from sweeper.errors import StaleWriterError, SweeperError
 from sweeper.ledger.owner import Owner
 from sweeper.ledger.store import Ledger
 from sweeper.ledger.writer import Writer
-from sweeper.runners.local import Helpers, SharedDesk, run
+from sweeper.runners.calls import SharedDesk
+from sweeper.runners.local import Helpers, run
 
 if TYPE_CHECKING:
     from sweeper.data.dataset import Dataset

@@ -1,11 +1,14 @@
-"""The desk behind a way to call it: a lock, a pipe, an actor's handle."""
+"""The desk behind a way to call it: a lock, a pipe, an actor's handle; and the other end of the pipe."""
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
 from typing import Any
 
+from sweeper.ports import Desk
 from sweeper.trial import Lease, RangeFinding, RangeTest, Report, Trial, Verdict
 
 
@@ -47,3 +50,50 @@ class CalledDesk(ABC):
         """As ``Desk.open``."""
         answer: bool = self.call("open")
         return answer
+
+
+class SharedDesk(CalledDesk):
+    """A desk for several threads."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._lock = threading.Lock()
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        """One call at a time."""
+        with self._lock:
+            return getattr(self._desk, method)(*arguments)
+
+
+class PipedDesk(CalledDesk):
+    """The desk at the other end of a pipe.
+
+    Raises:
+        EOFError, OSError: nobody is there any more.
+    """
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        """Ask, and wait for the answer."""
+        self._pipe.send((method, arguments))
+        answer = self._pipe.recv()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def answer(pipe: Connection, call: Callable[..., Any]) -> None:
+    """Be the other end of a ``PipedDesk``: make the calls that come until nobody asks any more.
+
+    Raises:
+        EOFError, OSError: nobody is there any more.
+    """
+    while True:
+        method, arguments = pipe.recv()
+        try:
+            found = call(method, *arguments)
+        except Exception as error:  # noqa: BLE001 - raised where the call was made
+            found = error
+        pipe.send(found)

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from sweeper.runners.local import Helpers, SharedDesk, run
+from sweeper.runners.calls import SharedDesk
+from sweeper.runners.local import Helpers, run
 from sweeper.trial import Outcome, RangeTest
 from tests.runners.fakes import FakeDesk, FakeTrain, trial
 from tests.runners.processes import descendants, survivors
@@ -86,7 +87,8 @@ def test_what_a_helper_holds_stays_open_when_it_is_ended() -> None:
 
 DRIVER = """
 import time
-from sweeper.runners.local import Helpers, SharedDesk
+from sweeper.runners.calls import SharedDesk
+from sweeper.runners.local import Helpers
 from tests.runners.fakes import FakeDesk, trial
 from tests.runners.test_helpers import NO_DATA, endless, wait_for
 

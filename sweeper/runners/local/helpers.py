@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from sweeper.data.dataset import Dataset
 from sweeper.errors import SweeperError
-from sweeper.ports import Desk, Train
-from sweeper.runners.calls import CalledDesk
+from sweeper.ports import Train
+from sweeper.runners.calls import SharedDesk, answer
 
 
 @dataclass(frozen=True)
@@ -32,19 +32,6 @@ class Job:
     worker: str
     make_train: Callable[[Dataset], Train]
     data: Dataset
-
-
-class SharedDesk(CalledDesk):
-    """A desk for several threads."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._lock = threading.Lock()
-
-    def call(self, method: str, *arguments: Any) -> Any:
-        """One call at a time."""
-        with self._lock:
-            return getattr(self._desk, method)(*arguments)
 
 
 @dataclass(frozen=True)
@@ -110,13 +97,7 @@ class Helpers:
         with suppress(EOFError, OSError):
             helper.pipe.send(sys.path)
             helper.pipe.send(Job(helper.worker, self._make_train, self._data))
-            while True:
-                method, arguments = helper.pipe.recv()
-                try:
-                    answer = self._desk.call(method, *arguments)
-                except SweeperError as error:
-                    answer = error
-                helper.pipe.send(answer)
+            answer(helper.pipe, self._desk.call)
         if not self._over:
             with suppress(SweeperError):  # the driver's own next question to the desk meets the same trouble
                 self._desk.release(helper.worker)

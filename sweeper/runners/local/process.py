@@ -12,10 +12,10 @@ import sys
 import threading
 import time
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sweeper.errors import SweeperError
-from sweeper.runners.calls import CalledDesk
+from sweeper.runners.calls import PipedDesk
 from sweeper.runners.session import Session
 
 if TYPE_CHECKING:
@@ -23,25 +23,6 @@ if TYPE_CHECKING:
 
 WAIT_S = 0.05
 """Between two questions whether something is open again, when there was nothing to train."""
-
-
-class PipedDesk(CalledDesk):
-    """The desk at the other end of a pipe.
-
-    Raises:
-        EOFError, OSError: nobody is there any more.
-    """
-
-    def __init__(self, pipe: Connection) -> None:
-        self._pipe = pipe
-
-    def call(self, method: str, *arguments: Any) -> Any:
-        """Ask, and wait for the answer."""
-        self._pipe.send((method, arguments))
-        answer = self._pipe.recv()
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
 
 
 def help_out(pipe: Connection) -> None:
