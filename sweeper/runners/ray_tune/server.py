@@ -5,13 +5,19 @@ This module is all that the desk's process imports of the runners: neither Ray's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable
+from typing import Any
 
 from sweeper.ports import Desk
-from sweeper.trial import Lease, RangeFinding, RangeTest, Report, Trial, Verdict
+from sweeper.runners.calls import CalledDesk
+from sweeper.runners.ray_tune.line import Line
+
+RECORDING = frozenset({"report", "exchange", "tested", "fail"})
+"""Calls by which the sweep gets on."""
 
 
-class DeskServer:
+class DeskServer(CalledDesk):
     """Serves the desk that ``make_desk`` builds; a new process of it builds it anew from the ledger.
 
     The desk is built at the first call, not at the start: whatever ``make_desk`` raises then reaches a caller as itself.
@@ -21,46 +27,26 @@ class DeskServer:
         self._make_desk = make_desk
         self._desk: Desk | None = None
         self._recorded = 0
+        self._lock = threading.Lock()
+        self._line: Line | None = None
 
-    def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | RangeTest | None:
-        """As ``Desk.lease``."""
-        return self._built().lease(worker, lanes, beside)
-
-    def tested(self, test: RangeTest, finding: RangeFinding) -> None:
-        """As ``Desk.tested``."""
-        self._built().tested(test, finding)
-        self._recorded += 1
-
-    def report(self, tokens: Sequence[int], reports: Sequence[Report]) -> list[Verdict]:
-        """As ``Desk.report``."""
-        verdicts = self._built().report(tokens, reports)
-        self._recorded += len(reports)
-        return verdicts
-
-    def exchange(self, worker: str, tokens: Sequence[int], reports: Sequence[Report]) -> tuple[list[Verdict], Lease | RangeTest | None]:
-        """As ``Desk.exchange``."""
-        answer = self._built().exchange(worker, tokens, reports)
-        self._recorded += len(reports)
-        return answer
-
-    def fail(self, token: int, trial: int, reason: str) -> None:
-        """As ``Desk.fail``."""
-        self._built().fail(token, trial, reason)
-        self._recorded += 1
-
-    def release(self, worker: str) -> None:
-        """As ``Desk.release``."""
-        self._built().release(worker)
-
-    def open(self) -> bool:
-        """As ``Desk.open``."""
-        return self._built().open()
+    def call(self, method: str, *arguments: Any) -> Any:
+        """One call at a time, whichever way it comes."""
+        with self._lock:
+            if self._desk is None:
+                self._desk = self._make_desk()
+            answer = getattr(self._desk, method)(*arguments)
+            self._recorded += method in RECORDING
+            return answer
 
     def recorded(self) -> int:
-        """Reports, range tests and failures recorded by this process: it changes whenever the sweep gets on."""
+        """Calls that this process has recorded something of: it changes whenever the sweep gets on."""
         return self._recorded
 
-    def _built(self) -> Desk:
-        if self._desk is None:
-            self._desk = self._make_desk()
-        return self._desk
+    def address(self) -> tuple[str, bytes] | None:
+        """Of the line to this process, for the workers on its machine; None where there can be none."""
+        try:
+            self._line = self._line or Line(self.call)
+        except OSError:
+            return None
+        return self._line.address

@@ -11,7 +11,7 @@ from sweeper.data.dataset import Dataset
 from sweeper.errors import InfrastructureError
 from sweeper.ports import Train
 from sweeper.runners.failure import describe
-from sweeper.runners.ray_tune.desk import RemoteDesk
+from sweeper.runners.ray_tune.desk import NearDesk
 from sweeper.runners.session import Session
 
 SLICE_S = 1.0
@@ -25,7 +25,7 @@ class Worker(Trainable):
         self, config: dict[str, Any], desk: Any, data: Dataset, make_train: Callable[[Dataset], Train]
     ) -> None:
         """Build the training once per process; ``data`` is read in place from the object store."""
-        self._desk = RemoteDesk(desk)
+        self._desk = NearDesk(desk)
         self._broken: str | None = None
         try:
             self._train = make_train(data)
