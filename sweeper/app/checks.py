@@ -37,7 +37,7 @@ def prepared(space: Space) -> Dataset:
     """
     with placed(space):
         data = prepare(space.base.data, space.base.task, source=space.source)
-        checks = (_stream_problems, _batch_problems, _warmup_problems, _model_problems, _augment_problems)
+        checks = (_batch_problems, _warmup_problems, _model_problems, _augment_problems)
         if problems := [problem for check in checks for problem in check(space, data)]:
             raise InputError(problems)
         return data
@@ -69,13 +69,6 @@ def _at(tree: Any, keys: Sequence[str]) -> Any:
     for key in keys:
         tree = tree.get(key) if isinstance(tree, dict) else None
     return tree
-
-
-def _stream_problems(space: Space, data: Dataset) -> Iterator[Problem]:
-    processes = space.base.resources.processes
-    if processes > 1 and data.summary.get("streamed"):
-        found = f"{processes} processes per trial, and the data is streamed"
-        yield Problem(space.source, "resources.processes", found, "1, or data in memory", "write processes: 1, or data: {stream: false}")
 
 
 def _batch_problems(space: Space, data: Dataset) -> Iterator[Problem]:

@@ -238,12 +238,17 @@ def order_of(plan: Plan, seed: int, epoch: int) -> torch.Tensor:
     return torch.randperm(plan.rows, generator=seeds.generator(seed, seeds.Stream.ORDER, epoch))[: plan.used]
 
 
+def chunks_of(part: Source, plan: Plan, seed: int, epoch: int) -> Sequence[torch.Tensor]:
+    """The rows of an epoch in the order of this trial, on the device, in chunks of whole steps."""
+    order = order_of(plan, seed, epoch).to(part.y.device)
+    row_bytes = max(1, part.x.shape[1:].numel() * part.x.element_size())
+    steps = max(1, min(CHUNK_ROWS, CHUNK_BYTES // row_bytes) // plan.step_rows)
+    return torch.split(order, steps * plan.step_rows)
+
+
 def in_order(part: Source, plan: Plan, seed: int, epoch: int) -> Iterator[Rows]:
     """The training part in the order of this trial and epoch, in chunks of whole steps.
 
     Gathering a chunk at once makes every batch a view: no gather, no copy per step.
     """
-    order = order_of(plan, seed, epoch).to(part.y.device)
-    row_bytes = max(1, part.x.shape[1:].numel() * part.x.element_size())
-    steps = max(1, min(CHUNK_ROWS, CHUNK_BYTES // row_bytes) // plan.step_rows)
-    yield from part.gathered(torch.split(order, steps * plan.step_rows))
+    yield from part.gathered(chunks_of(part, plan, seed, epoch))

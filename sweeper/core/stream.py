@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -49,24 +50,34 @@ class Stream:
     Args:
         x: what reads and prepares the rows.
         device: where they are wanted.
+
+    Attributes:
+        source: the former.
+        device: the latter.
     """
 
     def __init__(self, x: Streamed, device: torch.device) -> None:
-        self._x = x
+        self.source = x
         self.device = device
         self.shape = torch.Size(x.shape)
         self.dtype = torch.int64 if x.dtype.kind == "i" else torch.float32
 
     def __len__(self) -> int:
-        return len(self._x)
+        return len(self.source)
 
     def __getitem__(self, index: Any) -> torch.Tensor:
         rows = index.cpu().numpy() if isinstance(index, torch.Tensor) else index
-        return torch.as_tensor(self._x[rows], device=self.device)
+        return torch.as_tensor(self.source[rows], device=self.device)
 
     def element_size(self) -> int:
         """Bytes of a number."""
         return self.dtype.itemsize
+
+    def narrow(self, axis: int, begin: int, length: int) -> Stream:
+        """So many rows from one on, none of which is read yet; ``axis`` is 0."""
+        if axis:
+            raise ValueError("only rows can be picked")
+        return Stream(replace(self.source, rows=self.source.rows[begin : begin + length]), self.device)
 
     def index_select(self, axis: int, rows: torch.Tensor) -> torch.Tensor:
         """The rows of these numbers; ``axis`` is 0."""
@@ -80,10 +91,10 @@ class Stream:
 
     def gathered(self, pieces: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
         """The rows of each piece of row numbers, read ahead by processes of the loader if there are any; they end with the iterator."""
-        workers = min(self._x.workers, len(pieces))
+        workers = min(self.source.workers, len(pieces))
         numbers: Any = [piece.cpu().numpy() for piece in pieces]  # arrays in place of torch's lists: millions of rows are usual
         loader = DataLoader(
-            _Rows(self._x),
+            _Rows(self.source),
             batch_sampler=numbers,
             num_workers=workers,
             collate_fn=_as_it_is,

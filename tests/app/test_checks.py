@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from sweeper.app.checks import prepared
@@ -33,18 +32,3 @@ def test_a_warm_up_in_steps_ends_before_training_does(tmp_path: Path) -> None:
     (problem,) = caught.value.problems
     assert (problem.line, problem.path) == (4, "schedule.warmup_steps")
     assert "45 steps, and training has 45" in problem.found
-
-
-def test_streamed_data_is_for_one_process(tmp_path: Path) -> None:
-    """It is told before anything is started, at its place."""
-    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(60, 4)))
-    np.save(tmp_path / "y.npy", np.arange(60) % 2)
-    file = tmp_path / "s.yaml"
-    file.write_text(
-        f"name: a\ndata: {{source: {tmp_path}/x.npy, stream: true}}\ntraining: {{batch_size: 16}}\nresources: {{processes: 2}}\n"
-    )
-    with pytest.raises(InputError) as caught:
-        prepared(Space.load(file))
-    (problem,) = caught.value.problems
-    assert (problem.line, problem.path) == (4, "resources.processes")
-    assert "2 processes per trial, and the data is streamed" in problem.found

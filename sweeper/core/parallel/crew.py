@@ -112,7 +112,7 @@ class Crew:
     """A team led from this process, which is its rank 0.
 
     Args:
-        data: on this process's device; the others get copies on theirs.
+        data: on this process's device; the others get copies on theirs, of streamed inputs the way to them.
         size: how many processes, this one included.
 
     Attributes:
@@ -121,7 +121,7 @@ class Crew:
         sound: whether it can go on; once an order has failed, the processes are no more in step.
 
     Raises:
-        InputError: fewer GPUs than processes, or data that is streamed.
+        InputError: fewer GPUs than processes.
         MemberError: a process did not start.
     """
 
@@ -133,9 +133,6 @@ class Crew:
             raise InputError.of(
                 "config", "resources.processes", found, "at most one process per GPU", "or set resources.gpus_per_worker: 0"
             )
-        if data.streamed:
-            found = f"{size} processes, and the data is streamed"
-            raise InputError.of("config", "resources.processes", found, "1, or data in memory", "or set data.stream: false")
         self.data = data
         self.size = size
         self.sound = True

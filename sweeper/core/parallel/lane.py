@@ -12,7 +12,7 @@ from sweeper.core.batches import Resident, Rows
 from sweeper.core.evaluate import outputs_of
 from sweeper.core.flat import Flat, Parameters
 from sweeper.core.parallel.norm import synchronise
-from sweeper.core.parallel.share import SharedNoise, plan_of, rows_of
+from sweeper.core.parallel.share import SharedNoise, own_in_order, plan_of, rows_of
 from sweeper.core.parallel.team import Team
 from sweeper.core.schedule import Schedule
 from sweeper.core.stack.plain import PlainLane
@@ -75,6 +75,9 @@ class TeamLane(PlainLane):
     def _chunks(self) -> Iterator[Rows]:
         # A custom model's own randomness: other rows, other numbers. What is drawn by ``self._noise`` is that of one process.
         torch.manual_seed(seeds.key(self.trial.seed, seeds.Stream.NOISE, self.epoch) + self._team.rank)
+        if self._augmentation.idle:
+            yield from own_in_order(self._data.train, self.plan, self._team, self.trial.seed, self.epoch)
+            return
         for chunk in super()._chunks():
             yield from rows_of(chunk, self.plan, self._team)
 
@@ -90,7 +93,7 @@ class TeamLane(PlainLane):
         size = -(-len(x) // self._team.size)
         begins = [min(rank * size, len(x) - size) for rank in range(self._team.size)]
         begin = begins[self._team.rank]
-        every = self._team.gathered(outputs_of(self.model, x[begin : begin + size]))
+        every = self._team.gathered(outputs_of(self.model, x.narrow(0, begin, size)))
         found = every.new_empty(len(x), *every.shape[2:])
         for place, outputs in zip(begins, every, strict=True):
             found[place : place + size] = outputs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import sys
 import threading
 import traceback
@@ -123,18 +124,31 @@ def decode(message: bytes) -> Any:
 
 
 def pack(data: Resident) -> dict[str, Any]:
-    """The data as ``encode`` takes it, on the CPU."""
-    from sweeper.core.batches import Rows
+    """The data as ``encode`` takes it, on the CPU; streamed inputs as what a worker gets of them, too: how and where they are read."""
+    from sweeper.core.batches import Rows, StreamedRows
 
     found = {field.name: getattr(data, field.name) for field in fields(data) if field.name != "device"}
-    return {name: (value.x.cpu(), value.y.cpu()) if isinstance(value, Rows) else value for name, value in found.items()}
+    for name, value in found.items():
+        if isinstance(value, Rows):
+            found[name] = value.x.cpu(), value.y.cpu()
+        elif isinstance(value, StreamedRows):
+            found[name] = pickle.dumps(value.x.source), value.y.cpu()
+    return found
 
 
 def unpack(packed: dict[str, Any], device: torch.device) -> Resident:
     """The data again, on a device."""
-    from sweeper.core.batches import Resident, Rows
+    from sweeper.core.batches import Resident, Rows, Source, StreamedRows
+    from sweeper.core.stream import Stream
 
-    parts = {name: Rows(*(tensor.to(device) for tensor in packed[name])) for name in ("train", "val")}
+    parts: dict[str, Source] = {}
+    for name in ("train", "val"):
+        x, y = packed[name]
+        if isinstance(x, bytes):
+            source = pickle.loads(x)  # noqa: S301 - from the process that started this one, by a socket that no other has
+            parts[name] = StreamedRows(Stream(source, device), y.to(device))
+        else:
+            parts[name] = Rows(x.to(device), y.to(device))
     return Resident(**{**packed, **parts}, device=device)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from operator import itemgetter
 
 import torch
 
-from sweeper.core.batches import Plan, Rows
+from sweeper.core.batches import Plan, Rows, Source, chunks_of
 from sweeper.core.dropout import Noise
 from sweeper.core.parallel.team import Team
 
@@ -20,27 +19,50 @@ def plan_of(plan: Plan, team: Team) -> Plan:
     return replace(plan, used=full * size + mine.stop - mine.start, batch_size=size)
 
 
-def rows_of(chunk: Rows, plan: Plan, team: Team) -> Iterator[Rows]:
-    """This process's rows of some whole steps, so weighed that the mean of all processes' losses is that of the whole steps.
+def shares_of(rows: int, plan: Plan, team: Team) -> Iterator[tuple[torch.Tensor, float]]:
+    """Which of some whole steps' rows are this process's, and what they weigh: the mean of all losses is that of the whole steps then.
 
     A process's loss is the mean over its own rows. Where they are as many as every other's, that is all; where the last batch of an epoch
-    cannot be shared evenly, the last step comes by itself, with weights.
+    cannot be shared evenly, the last step comes by itself, with a weight.
 
     Args:
-        chunk: whole steps in the epoch's order, of which the last may be shorter.
+        rows: of whole steps in the epoch's order, of which the last may be shorter.
         plan: of the whole epoch.
         team: whose share of each batch.
+
+    Yields:
+        Places among the rows, int64 on the CPU, and the weight of each row.
     """
-    places = _places(len(chunk), plan.batch_size, team).to(chunk.y.device)
-    mine = _each(chunk, lambda part: part.index_select(0, places))
-    last = len(chunk) % plan.step_rows
+    places = _places(rows, plan.batch_size, team)
+    last = rows % plan.step_rows
     own = _places(last, plan.batch_size, team).numel()
     if last and own * team.size != last:
-        if len(mine) > own:
-            yield _each(mine, itemgetter(slice(-own)))
-        yield _each(mine, itemgetter(slice(-own, None))).scaled(own * team.size / last)
+        if len(places) > own:
+            yield places[:-own], 1.0
+        yield places[-own:], own * team.size / last
     else:
-        yield mine
+        yield places, 1.0
+
+
+def rows_of(chunk: Rows, plan: Plan, team: Team) -> Iterator[Rows]:
+    """This process's rows of a chunk of whole steps, weighed (see ``shares_of``)."""
+    for places, weight in shares_of(len(chunk), plan, team):
+        yield _weighed(_picked(chunk, places.to(chunk.y.device)), weight)
+
+
+def own_in_order(part: Source, plan: Plan, team: Team, seed: int, epoch: int) -> Iterator[Rows]:
+    """``rows_of`` of the chunks of ``batches.in_order``, of which no other rows are gathered, or read."""
+    shares = [
+        (numbers[places.to(numbers.device)], weight)
+        for numbers in chunks_of(part, plan, seed, epoch)
+        for places, weight in shares_of(len(numbers), plan, team)
+    ]
+    for rows, (_, weight) in zip(part.gathered([numbers for numbers, _ in shares]), shares, strict=True):
+        yield _weighed(rows, weight)
+
+
+def _weighed(rows: Rows, weight: float) -> Rows:
+    return rows if weight == 1.0 else rows.scaled(weight)
 
 
 def _places(n: int, batch_size: int, team: Team) -> torch.Tensor:
@@ -53,10 +75,10 @@ def _places(n: int, batch_size: int, team: Team) -> torch.Tensor:
     return torch.cat([(begins.unsqueeze(1) + torch.arange(size)).view(-1), rest])
 
 
-def _each(rows: Rows, take: Callable[[torch.Tensor], torch.Tensor]) -> Rows:
-    """What is taken of every part of some rows."""
+def _picked(rows: Rows, places: torch.Tensor) -> Rows:
+    """Some of the rows, with all that belongs to them."""
     parts = (rows.x, rows.y, rows.weight, rows.other, rows.other_weight)
-    return Rows(*(None if part is None else take(part) for part in parts))  # type: ignore[arg-type]
+    return Rows(*(None if part is None else part.index_select(0, places) for part in parts))  # type: ignore[arg-type]
 
 
 class SharedNoise(Noise):
