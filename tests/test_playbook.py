@@ -140,9 +140,11 @@ def test_every_word_of_a_diagnosis_has_a_row() -> None:
 
 
 def test_what_is_known_of_the_data_is_that_of_preparation(logged: Mapping[str, Any], walk: Walk) -> None:
-    """The file in MLflow is the summary, whole."""
+    """The file in MLflow is the summary, whole, and what the look before the sweep found."""
     config = config_from_tree({**BASE, "data": {"source": "digits"}})
-    assert logged["fact"] == json.loads(json.dumps(prepare(config.data, config.task).summary))
+    summary = prepare(config.data, config.task).summary
+    assert {key: logged["fact"][key] for key in summary} == json.loads(json.dumps(summary))
+    assert logged["fact"].keys() - summary == {"checks"}
 
 
 @pytest.mark.parametrize("name", ["watch_nothing", "model.*x", "diagnosis: sleepy", "diagnosis: *sick"])

@@ -94,13 +94,16 @@ def run(space_name: str, overrides: Sequence[str], tell: Callable[[Finding], Non
     return Checked(space.name, tuple(findings), path, seconds)
 
 
-def first_look(space: Space, data: Dataset, tell: Callable[[str], None]) -> None:
+def first_look(space: Space, data: Dataset, tell: Callable[[str], None]) -> dict[str, str]:
     """What a new sweep looks at in its first moments: everything that needs no torch.
 
     Args:
         space: to be swept.
         data: its data.
         tell: gets every warning as a line.
+
+    Returns:
+        Status and sentence by check.
 
     Raises:
         InputError: a check fails; with the position of the key that is at fault.
@@ -116,6 +119,7 @@ def first_look(space: Space, data: Dataset, tell: Callable[[str], None]) -> None
                 Problem(space.source, one.key, f"{one.check}: {one.sentence}", "", f"{one.remedy}; --no-check sweeps all the same")
                 for one in failures
             )
+    return {one.check: f"{one.status}: {one.sentence}" for one in findings}
 
 
 def show(checked: Checked) -> None:

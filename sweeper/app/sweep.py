@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -119,11 +119,11 @@ def sweep(request: Request, tell: Callable[[str], None], announce: Callable[[Fin
     with placed(choice.space):
         room = slots(choice.space.base.resources, choice.space.source, cluster=bool(os.environ.get("RAY_ADDRESS")))
     # What a user brings is checked before anything is started; a built-in set cannot be bad, and is loaded while Ray starts.
-    data = None if choice.space.base.data.source in BUILT_IN else _ready(request, choice, tell)
+    ready = None if choice.space.base.data.source in BUILT_IN else _ready(request, choice, tell)
     with Workers(request.runner, choice.name, choice.action, room) as workers, follow.start(choice.name) as follower:
-        data = _ready(request, choice, tell) if data is None else data
+        data, checks = _ready(request, choice, tell) if ready is None else ready
         ledger = Ledger.open(home.ledger_url)
-        writer = claimed(home, ledger, choice, data)
+        writer = claimed(home, ledger, choice, data, checks)
         try:
             follower.begin()
             with LiveView(ledger, choice.name, workers=workers.count, quiet=request.quiet):
@@ -139,8 +139,15 @@ def sweep(request: Request, tell: Callable[[str], None], announce: Callable[[Fin
         return replace(known, pending=follower.drain(DRAIN_SECONDS), trouble=follower.error)
 
 
-def claimed(home: Home, ledger: Ledger, choice: Choice, data: Dataset) -> Writer:
+def claimed(home: Home, ledger: Ledger, choice: Choice, data: Dataset, checks: Mapping[str, str]) -> Writer:
     """Create the sweep if it is new, and become its only writer.
+
+    Args:
+        home: where everything is.
+        ledger: keeps the sweep.
+        choice: which.
+        data: its data.
+        checks: what ``first_look`` told, if it was asked.
 
     Raises:
         InputError: the data is not what the sweep was started with.
@@ -155,7 +162,7 @@ def claimed(home: Home, ledger: Ledger, choice: Choice, data: Dataset) -> Writer
                 fingerprint=space.fingerprint(),
                 metric=space.base.search.metric,
                 target=space.base.search.trials,
-                facts=_facts(home, space, data),
+                facts=_facts(home, space, data, checks),
             )
         )
     record = ledger.known(choice.name)
@@ -173,7 +180,7 @@ def finished(ledger: Ledger, name: str, pending: int, started: float) -> Finishe
     return Finished(ledger.known(name), ledger.counts(name), ledger.best(name), pending, time.monotonic() - started)
 
 
-def _facts(home: Home, space: Space, data: Dataset) -> dict[str, Any]:
+def _facts(home: Home, space: Space, data: Dataset, checks: Mapping[str, str]) -> dict[str, Any]:
     from sweeper.preflight.baseline import baseline
 
     line = baseline(data, seed=space.base.data.seed)
@@ -183,7 +190,7 @@ def _facts(home: Home, space: Space, data: Dataset) -> dict[str, Any]:
         "source": space.source,
         "data_hash": data.hash,
         "data_source": _source(home, name) if source_kind(space.base.data.source) in ("file", "folder") else name,
-        "data": data.summary,
+        "data": {**data.summary, **({"checks": checks} if checks else {})},
         "baseline": {"name": line.name, **line.val, **line.test},
         "versions": versions(),
         **git_state(),
@@ -197,13 +204,12 @@ def _source(home: Home, name: str) -> str:
     return shown if source_kind(shown) is not None else f"./{shown}"
 
 
-def _ready(request: Request, choice: Choice, tell: Callable[[str], None]) -> Dataset:
-    """The data, looked at before a new sweep begins.
+def _ready(request: Request, choice: Choice, tell: Callable[[str], None]) -> tuple[Dataset, dict[str, str]]:
+    """The data, and what a look at it before a new sweep begins has found.
 
     Raises:
         InputError: it cannot be used, or a check fails.
     """
     data = prepared(choice.space)
-    if choice.action is Action.CREATE and request.check:
-        first_look(choice.space, data, tell)
-    return data
+    asked = choice.action is Action.CREATE and request.check
+    return data, first_look(choice.space, data, tell) if asked else {}
