@@ -42,7 +42,7 @@ class Line:
         threading.Thread(target=self._accept, name="sweeper-line", daemon=True).start()
 
     def _accept(self) -> None:
-        with suppress(OSError):
+        with suppress(OSError), self._listener:  # closed, it refuses at once; open, it would let callers wait
             while True:
                 threading.Thread(target=self._serve, args=(self._listener.accept(),), name="sweeper-caller", daemon=True).start()
 
