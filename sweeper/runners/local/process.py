@@ -6,6 +6,7 @@ other end of a pipe, whose descriptor is the only argument: first comes the job,
 
 from __future__ import annotations
 
+import gc
 import math
 import os
 import sys
@@ -46,6 +47,7 @@ def _watch() -> None:
 
 def main() -> None:
     """Watch the life line, and help."""
+    gc.set_threshold(100_000)  # the imports that come with the job take longer when every 700 new objects are looked at
     threading.Thread(target=_watch, name="sweeper-life-line", daemon=True).start()
     try:
         help_out(Connection(int(sys.argv[1])))
