@@ -175,11 +175,13 @@ class RangeTest:
         digest: of all that its result depends on in the config, but for the data; equal tests need to be made only once.
         config: what to test: the default config with the shape's values.
         seeds: models that climb the ladder side by side.
+        shape: what tells it from the sweep's other tests, in words.
     """
 
     digest: str
     config: Tree
     seeds: int
+    shape: str
 
 
 TEST_FAILED = "failed"

@@ -57,6 +57,7 @@ class LedgerDesk:
         self._writer = writer
         self._study = study
         self._setting = setting
+        self._testing: dict[str, str] = {}
         self._pool = Pool(study)
         self._tokens = {number: attempt.token for number, attempt in live.items()}
         for trial in unfinished:
@@ -78,11 +79,16 @@ class LedgerDesk:
         return self._leased(worker, lanes, beside) if self._going() else None
 
     def _leased(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | RangeTest | None:
-        """A lease of a sweep that goes on."""
+        """A lease of a sweep that goes on; a test that is wanted first is noted."""
+        answer = self._chosen(worker, lanes, beside)
+        self._note(worker, answer.shape if isinstance(answer, RangeTest) else None)
+        return answer
+
+    def _chosen(self, worker: str, lanes: int, beside: Trial | None) -> Lease | RangeTest | None:
         try:
             trials = self._pool.choose(worker, lanes, beside)
         except Unmeasured as wanted:
-            return self._leased(worker, lanes, beside) if self._remembered(wanted.test) else wanted.test
+            return self._chosen(worker, lanes, beside) if self._remembered(wanted.test) else wanted.test
         if not trials:
             return None
         tokens = self._writer.start([trial.number for trial in trials], worker, new=self._pool.new)
@@ -140,6 +146,7 @@ class LedgerDesk:
 
     def release(self, worker: str) -> None:
         """Open the worker's trials again, or fail those that have lost too many."""
+        self._note(worker, None)
         held = self._pool.held_by(worker)
         self._pool.dismiss(worker)
         if not held:
@@ -164,6 +171,13 @@ class LedgerDesk:
         self._study.close(number, outcome)
         self._pool.close(number)
         del self._tokens[number]
+
+    def _note(self, worker: str, shape: str | None) -> None:
+        """Say in the sweep's facts, for who looks on, whose learning rates are being tested; None: not by this worker (any more)."""
+        testing = {other: told for other, told in self._testing.items() if other != worker} | ({} if shape is None else {worker: shape})
+        if testing != self._testing:
+            self._testing = testing
+            self._writer.set_facts(testing={"shapes": list(testing.values()), "done": self._study.brackets.known})
 
     def _remembered(self, test: RangeTest) -> bool:
         """Whether an equal test was made before; a failed one, and one of a user's model, is made again: its code may be other now."""

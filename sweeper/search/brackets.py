@@ -171,6 +171,11 @@ class Brackets:
         """A test was made; of several findings of one test the first counts."""
         self._findings.setdefault(digest, finding)
 
+    @property
+    def known(self) -> int:
+        """How many tests were made, by this sweep or another."""
+        return len(self._findings)
+
     def guided(self, suggest: Callable[[Leaf, Drawable], Scalar], place: Callable[[Leaf, Bracket], Scalar]) -> Suggest:
         """For one draw: ``suggest`` answers every leaf but an ``auto`` one, which takes what ``place`` makes of its bracket.
 
@@ -213,11 +218,9 @@ class Brackets:
         found: dict[str, tuple[str, Bracket]] = {}
         for trial in trials:
             name = self._auto(trial.values)
-            digest = None if name is None else self._test(trial.values).digest
-            if name is not None and digest in self._findings and digest not in found:
-                drawn = [f"{key} {value}" for key, value in trial.values.items() if key in self._tested]
-                words = ", ".join(drawn) or f"optimizer {trial.config['optimizer']['name']}"
-                found[digest] = words, self._bracket(self._leaves[name], digest)
+            test = None if name is None else self._test(trial.values)
+            if name is not None and test is not None and test.digest in self._findings and test.digest not in found:
+                found[test.digest] = test.shape, self._bracket(self._leaves[name], test.digest)
         return found
 
     def close(self, trial: Trial, value: float) -> None:
@@ -262,7 +265,8 @@ class Brackets:
         key = json.dumps(structure, sort_keys=True)
         if key not in self._tests:
             config = self._space.under(structure)
-            self._tests[key] = RangeTest(_digest(config), tree_of(config), SEEDS)
+            words = ", ".join(f"{name} {value}" for name, value in structure.items()) or f"optimizer {config.optimizer.name}"
+            self._tests[key] = RangeTest(_digest(config), tree_of(config), SEEDS, words)
         return self._tests[key]
 
 

@@ -55,6 +55,8 @@ class Snapshot:
         running: trials being trained now.
         elapsed_s: since this command began to watch.
         left_s: estimate; None while too few trials ended.
+        testing: shapes whose learning rates a range test is made for now, where these are ``auto``.
+        tested: range tests that are done.
     """
 
     sweep: str
@@ -70,6 +72,8 @@ class Snapshot:
     best: Leader | None
     elapsed_s: float
     left_s: float | None
+    testing: tuple[str, ...] = ()
+    tested: int = 0
 
     @property
     def done(self) -> int:
@@ -116,6 +120,7 @@ def take(ledger: Ledger, sweep: str, began: float, pace: Pace | None, workers: i
     best = ledger.best(sweep)
     done = counts.closed
     elapsed = time.monotonic() - began
+    testing = record.facts.get("testing", {"shapes": [], "done": 0})
     leader = None
     if best is not None and best.best_value is not None and best.best_epoch is not None:
         leader = Leader(best.trial.number, best.best_value, best.best_epoch, best.trial.values)
@@ -133,22 +138,35 @@ def take(ledger: Ledger, sweep: str, began: float, pace: Pace | None, workers: i
         best=leader,
         elapsed_s=elapsed,
         left_s=time_left(pace, done, counts.target, elapsed),
+        testing=tuple(testing["shapes"]) if done < counts.target else (),
+        tested=testing["done"],
     )
 
 
 def render(snapshot: Snapshot) -> RenderableType:
-    """The live view: four to six lines."""
-    return Group(_title(snapshot), _progress(snapshot), _counts(snapshot), _best(snapshot))
+    """The live view: four to seven lines."""
+    testing = [Text(_testing(snapshot))] if snapshot.testing else []
+    return Group(_title(snapshot), _progress(snapshot), _counts(snapshot), *testing, _best(snapshot))
 
 
 def plain(snapshot: Snapshot) -> str:
     """The same as one line of text."""
     parts = [f"{snapshot.sweep}: {snapshot.done} of {snapshot.target} done, {snapshot.running} running"]
     parts += [f"{count} {word}" for word, count in (("diverged", snapshot.diverged), ("failed", snapshot.failed)) if count]
+    if snapshot.testing:
+        parts.append(_testing(snapshot))
     if snapshot.best is not None:
         best = snapshot.best
         parts.append(f"best {snapshot.metric} {number(best.value)} ({snapshot.sweep}/{best.number}, epoch {best.epoch})")
     return ", ".join([*parts, _clock(snapshot)])
+
+
+def _testing(snapshot: Snapshot) -> str:
+    """What range tests are about, while they are made."""
+    first, *more = snapshot.testing
+    others = f" and {len(more)} more" if more else ""
+    done = f" ({snapshot.tested} range test{'' if snapshot.tested == 1 else 's'} done)" if snapshot.tested else ""
+    return f"testing the learning rate of {first}{others}{done}"
 
 
 def _clock(snapshot: Snapshot) -> str:
@@ -186,7 +204,7 @@ def _counts(snapshot: Snapshot) -> Text:
 
 def _best(snapshot: Snapshot) -> RenderableType:
     best = snapshot.best
-    if best is None and not snapshot.done and not snapshot.running:
+    if best is None and not (snapshot.done or snapshot.running or snapshot.testing):
         return Text("starting the workers", "dim")
     if best is None:
         return Text("best  none yet: no trial is complete", "dim")
@@ -240,13 +258,14 @@ class LiveView:
     def _lines(self) -> None:
         said_at, said = -_PLAIN_EVERY_S, ""
         said_best: int | None = None
+        said_testing: tuple[str, ...] = ()
         for snapshot in self._snapshots():
             best = None if snapshot.best is None else snapshot.best.number
             due = snapshot.elapsed_s - said_at >= _PLAIN_EVERY_S
-            if due or best != said_best or self._over.is_set():
+            if due or best != said_best or snapshot.testing not in {(), said_testing} or self._over.is_set():
                 if (line := plain(snapshot)) != said:
                     self._console.print(line, highlight=False, soft_wrap=True)
-                said_at, said_best, said = snapshot.elapsed_s, best, line
+                said_at, said_best, said_testing, said = snapshot.elapsed_s, best, snapshot.testing, line
 
     def _snapshots(self) -> Iterator[Snapshot]:
         began = time.monotonic()

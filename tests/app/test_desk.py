@@ -14,7 +14,7 @@ from sweeper.ledger import invariants
 from sweeper.ledger.records import SweepState
 from sweeper.runners import local
 from sweeper.runners.session import Session
-from sweeper.trial import Continue, Lease, Outcome, Report, Stop
+from sweeper.trial import Continue, Lease, Outcome, RangeTest, Report, Stop
 
 from .conftest import SPACE, Formula, Stage
 
@@ -318,6 +318,25 @@ def test_range_tests_are_made_before_their_trials_and_only_once(staged: Callable
     assert rates[0] == pytest.approx(1e-2)
     assert all(1e-3 <= rate <= 1e-1 for rate in rates)
     assert invariants.check(stage.ledger, stage.ledger.known("small")) == []
+
+
+def test_range_tests_in_the_making_are_in_the_facts(staged: Callable[[str], Stage]) -> None:
+    """Of every worker, until it asks again or is gone, with how many are done."""
+    stage = staged(AUTO)
+    desk = stage.desk()
+
+    def facts() -> Any:
+        return stage.ledger.known("small").facts.get("testing")
+
+    tests = [desk.lease(worker, 1) for worker in "ab"]
+    assert isinstance(tests[0], RangeTest)
+    shape = f"model.width {tests[0].config['model']['width']}"
+    assert facts() == {"shapes": [shape, shape], "done": 0}
+    desk.release("b")
+    assert facts() == {"shapes": [shape], "done": 0}
+    desk.tested(tests[0], Formula().range_test(tests[0]))
+    assert isinstance(desk.lease("a", 1), Lease)
+    assert facts() == {"shapes": [], "done": 1}
 
 
 @pytest.mark.parametrize("done", [0, 5, 11])

@@ -39,7 +39,7 @@ class FileDesk:
     def lease(self, worker: str, lanes: int, beside: Trial | None = None) -> Lease | RangeTest | None:
         """A range test before anything else; then the lowest numbers that nobody holds, with a new token each; all are of one shape."""
         if not self._tested:
-            return RangeTest("only", {}, 3)
+            return RangeTest("only", {}, 3, "only")
         free = [n for n in range(self.count) if n not in self._closed and n not in self._holder][:lanes]
         if not free:
             return None

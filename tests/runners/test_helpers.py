@@ -45,7 +45,7 @@ def wait_for(condition: Callable[[], object]) -> None:
 
 def test_a_helper_trains_and_ends() -> None:
     """It takes leases as any worker, makes the tests that are wanted, tells the desk of it all, and is gone when nothing is open."""
-    desk = FakeDesk([trial(number) for number in range(3)], wanted=[RangeTest("a", {}, 3)])
+    desk = FakeDesk([trial(number) for number in range(3)], wanted=[RangeTest("a", {}, 3, "a")])
     with Helpers(SharedDesk(desk), quick, NO_DATA) as helpers:
         assert not helpers.at_work()
         helpers.start(1)

@@ -335,7 +335,7 @@ def test_every_report_arrives_once_in_order_and_every_trial_ends(
 
 def test_range_tests_that_are_wanted_are_made_first() -> None:
     """Then the lease goes on; one that raises is a finding with a sentence, and the trials are trained all the same."""
-    wanted = [RangeTest(digest, {}, 3) for digest in ("a", "b")]
+    wanted = [RangeTest(digest, {}, 3, digest) for digest in ("a", "b")]
     desk, train = FakeDesk([trial(0), trial(1)], wanted=wanted), FakeTrain(bad_tests=frozenset("b"))
     Session("w", desk, train).run(math.inf)
     assert train.tests == ["a", "b"]

@@ -64,6 +64,29 @@ def test_a_plain_line_holds_the_same() -> None:
     )
 
 
+def test_range_tests_are_shown_while_they_are_made() -> None:
+    """What is tested, and how many tests were made before; before the first trial, too, when nobody is waiting for workers."""
+    first = replace(HALF_WAY, best=None, complete=0, pruned=0, diverged=0, running=0, testing=("model.width 32",))
+    lines = shown(render(first))
+    assert lines[3:] == ["testing the learning rate of model.width 32", "best  none yet: no trial is complete"]
+    assert "0 running, testing the learning rate of model.width 32, 0:21 elapsed" in plain(first)
+    later = replace(HALF_WAY, testing=("model.width 32", "model.width 64", "model.width 8"), tested=1)
+    assert "testing the learning rate of model.width 32 and 2 more (1 range test done)" in shown(render(later))
+    assert "(2 range tests done), best" in plain(replace(later, tested=2))
+
+
+def test_not_on_a_terminal_every_range_test_has_a_line(tmp_path: Path) -> None:
+    """As it begins, not five seconds later; of a sweep that is over none is told, whatever was left in its facts."""
+    hand = Hand(tmp_path, trials=1)
+    out = io.StringIO()
+    with LiveView(hand.ledger, hand.name, console=Console(file=out, force_terminal=False, width=80)):
+        for shape in ("model.width 16", "model.width 32"):
+            hand.writer.set_facts(testing={"shapes": [shape], "done": 0})
+            assert until(lambda told=shape: f"testing the learning rate of {told}" in out.getvalue(), 4.0)
+        hand.trial(0, Outcome.COMPLETE)
+    assert "testing" not in out.getvalue().splitlines()[-1]
+
+
 def test_the_time_left_follows_the_pace_of_this_run() -> None:
     """Neither start-up nor trials that a resumed sweep had already count as pace."""
     assert time_left(None, 2, 64, 10.0) is None
