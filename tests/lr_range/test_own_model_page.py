@@ -22,6 +22,7 @@ def test_the_code_of_the_page_runs_as_it_stands(home: Path) -> None:
         exec(compile(block, PAGE.name, "exec"), shown)  # noqa: S102 - our own page
     assert isinstance(shown["result"], HandedResult)
     assert shown["result"].suggestion is not None
+    assert shown["tuned"].suggestion < shown["tuned"].judgement.suggestion
     rates = [group["lr"] / shown["result"].suggestion for one in (shown["body"], shown["head"]) for group in one.param_groups]
     assert rates == pytest.approx([1.0, 0.01, 0.02])
     assert {path.name for path in home.iterdir()} == {"lr_range.png", "lr_range.html", "result.json"}
