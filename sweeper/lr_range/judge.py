@@ -113,7 +113,7 @@ class Judgement:
     z: float | None
 
 
-def judge(lrs: Floats, losses: Floats, *, plain: bool = False) -> Judgement:
+def judge(lrs: Floats, losses: Floats, *, plain: bool = False, bounded: bool = False) -> Judgement:
     """Judge one ladder trained with several seeds.
 
     Args:
@@ -121,6 +121,7 @@ def judge(lrs: Floats, losses: Floats, *, plain: bool = False) -> Judgement:
         losses: ``[S, N]``, one row per seed; the training loss *before* the step with that learning rate. May be negative; what follows a
             row's first non-finite value is ignored.
         plain: the optimizer is gradient descent without momentum, which answers at once; False is the careful choice.
+        bounded: the ladder was made to end before the edge, which an earlier one has found: that the loss is still low there is no fault.
 
     Raises:
         ValueError: the arrays do not fit together, or ``lrs`` is not an ascending ladder of positive numbers.
@@ -143,10 +144,10 @@ def judge(lrs: Floats, losses: Floats, *, plain: bool = False) -> Judgement:
             Status.DIVERGED_FROM_START, f"the loss rises from the first steps on; start below lr {lrs[0]:.3g}", tuple(median.tolist())
         )
     window = max(3, round(WINDOW_PER_100 * steps / 100) | 1)
-    return _read(lrs, losses, start, window, plain=plain)
+    return _read(lrs, losses, start, window, plain=plain, bounded=bounded)
 
 
-def _read(lrs: Floats, losses: Floats, start: int, window: int, *, plain: bool) -> Judgement:
+def _read(lrs: Floats, losses: Floats, start: int, window: int, *, plain: bool, bounded: bool) -> Judgement:
     """Find the limit, and say whether anything was gained before it."""
     median = np.median(losses, axis=0)
     before = float(np.mean(median[:start]))
@@ -167,7 +168,7 @@ def _read(lrs: Floats, losses: Floats, start: int, window: int, *, plain: bool) 
         f"the loss falls from {before:.3g} to {lowest:.3g}, lowest at lr {lrs[at]:.2g}; train with {suggestion:.2g}, at most {max_lr:.2g} "
         f"(rules of thumb, for runs of about {len(lrs)} steps)"
     )
-    if len(median) == len(lrs) and float(np.max(smooth[at:])) - lowest <= CLOSED_Z * error:
+    if not bounded and len(median) == len(lrs) and float(np.max(smooth[at:])) - lowest <= CLOSED_Z * error:
         status = Status.EDGE_OPEN_HIGH
         sentence = f"the loss is still low at the highest lr, {lrs[-1]:.3g}: raise the ladder's upper end; these numbers are too low"
     elif suggestion < lrs[0]:

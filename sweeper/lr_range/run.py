@@ -106,7 +106,8 @@ def lr_range_test(
         name = "val_r2" if config.task == "regression" else "val_accuracy"
         losses, looks = losses.astype(np.float64), Looks(name, lrs[np.cumsum(pieces) - 1], scores[name])
     seconds = time.perf_counter() - started
-    verdict = judge(lrs, losses, plain=isinstance(config.optimizer, Sgd) and config.optimizer.momentum == 0)
+    bounded = scout is not None and scout.judgement.status is Status.OK
+    verdict = judge(lrs, losses, plain=isinstance(config.optimizer, Sgd) and config.optimizer.momentum == 0, bounded=bounded)
     probed = None
     if measure is not None and verdict.bracket is not None:
         probed = stage.probe(config, prepared, verdict.bracket, measure=measure, steps=probe_steps, device=device)

@@ -232,11 +232,14 @@ def test_a_linear_ladder_is_judged_by_its_lowest_loss() -> None:
 
 
 def test_a_ladder_that_ends_too_early_is_told() -> None:
-    """When the loss still falls at the last learning rate, the upper edge is open."""
+    """When the loss still falls at the last learning rate, the upper edge is open; unless the ladder was made to end there."""
     lrs = np.geomspace(1e-7, 5e-3, 100)
     found = judge(lrs, training(lrs))
     assert found.status is Status.EDGE_OPEN_HIGH
     assert "upper end" in found.sentence
+    meant = judge(lrs, training(lrs), bounded=True)
+    assert (meant.status, meant.suggestion) == (Status.OK, found.suggestion)
+    assert "upper end" not in meant.sentence
 
 
 def test_a_ladder_that_starts_too_late_is_told() -> None:

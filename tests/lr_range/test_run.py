@@ -102,12 +102,14 @@ def test_a_linear_ladder_looks_at_the_validation_part(digits: Dataset) -> None:
 
 
 def test_a_linear_ladder_ends_where_a_geometric_one_says(digits: Dataset, result: LrRangeResult) -> None:
-    """Unless its end is given: at the end of the bracket that it finds, and both are paid for."""
+    """Unless its end is given: at the end of the bracket that it finds, and both are paid for. Then nobody is told to raise that end."""
     found = lr_range_test(MLP, digits, scale="linear")
     assert result.judgement.bracket is not None
     assert found.lrs[[0, -1]] == pytest.approx([result.judgement.bracket[1] / 100, result.judgement.bracket[1]])
     assert found.cost_steps == 1000
-    assert found.judgement.suggestion is not None
+    assert found.judgement.status is Status.OK
+    given = lr_range_test(MLP, digits, scale="linear", steps=100, high=0.1 * float(found.lrs[-1]))
+    assert given.judgement.status is Status.EDGE_OPEN_HIGH
 
 
 @pytest.mark.parametrize(("option", "word"), [("scale", "linaer"), ("probe", "val-loss")])
