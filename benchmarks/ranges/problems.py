@@ -131,7 +131,7 @@ FORMER: Sequence[tuple[str, Mapping[str, Any] | Quadratic, Sequence[str]]] = (
 
 
 LONG_SERIES = {"rows": 800, "length": 40, "features": 3, "noise": 0.5}
-CHARACTERS = {"params": {"rows": 800}, "tokens": {"level": "char", "vocabulary": 64, "length": 32}}
+CHARACTERS: Mapping[str, Any] = {"params": {"rows": 800}, "tokens": {"level": "char", "vocabulary": 64, "length": 32}}
 
 HELD_OUT: Sequence[tuple[str, Mapping[str, Any] | Quadratic, Sequence[str]]] = (
     ("softmax table", network({"family": "mlp", "depth": 0}, 100, source=TABLE), ("sgd", "rmsprop")),

@@ -52,7 +52,6 @@ class Tested:
         files: the three.
         trouble: why MLflow does not have it; None when it has.
         several: whether they are variants, even if there is one of them only.
-        probed: whether a probe was asked for.
     """
 
     results: tuple[LrRangeResult, ...]
@@ -61,7 +60,6 @@ class Tested:
     files: tuple[Path, ...]
     trouble: str | None
     several: bool
-    probed: bool
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``: the result, or a list of them."""
@@ -103,9 +101,7 @@ def run(space_name: str, overrides: Sequence[str], options: Options, tell: Calla
     decays = readings(found, results, data)
     files = _write(home.sweep_dir(space.name) / "lr_range", results, decays, several=bool(wanted))
     trouble = _record(home, space, found, results, files, several=bool(wanted))
-    return Tested(
-        tuple(results), tuple(decays), files[0].parent, tuple(files), trouble, bool(wanted), options.test.get("probe") is not None
-    )
+    return Tested(tuple(results), tuple(decays), files[0].parent, tuple(files), trouble, bool(wanted))
 
 
 def show(tested: Tested) -> None:
@@ -136,8 +132,6 @@ def _show_one(tested: Tested, console: Console) -> None:
     console.print(f"{verdict.status}: {verdict.sentence}", markup=False)
     if (words := view.sureness(result)) is not None:
         console.print(words, style="dim", markup=False)
-    if probe is None and tested.probed:
-        console.print("Without a bracket there is nothing to probe.", style="dim")
     if probe is not None:
         cost = f"{probe.horizon} steps with each, {probe.cost_steps:,} in {probe.seconds:.1f} s"
         console.print(f"probe {probe.verdict.status}: {probe.verdict.sentence} ({cost})", markup=False)
@@ -224,7 +218,7 @@ def _as_run(name: str, config: Config, people: Mapping[str, Any], result: LrRang
 
     verdict, probe = result.judgement, result.probe
     tags: dict[str, Any] = {**people, "status": verdict.status.value, "sentence": verdict.sentence, "scale": result.scale.value}
-    tags |= {"optimizer": result.optimizer, "horizon": result.horizon, "cost_steps": result.cost_steps}
+    tags |= {"optimizer": result.optimizer, "horizon": result.answer["horizon"], "cost_steps": result.answer["cost_steps"]}
     if result.suggestion is not None and result.bracket is not None:
         tags |= {"suggestion": f"{result.suggestion:.3g}", "bracket": " ".join(f"{lr:.3g}" for lr in result.bracket)}
     if result.max_lr is not None:

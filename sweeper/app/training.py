@@ -38,11 +38,11 @@ class _Training:
         return self._trainer(trials)
 
     def range_test(self, test: RangeTest) -> RangeFinding:
-        """See ``sweeper.lr_range.run.lr_range_test``."""
+        """See ``sweeper.lr_range.run.lr_range_test``; without a probe, since the trials of a sweep are constant rates from the bracket."""
         from sweeper.lr_range.run import lr_range_test
 
         config, device = config_from_tree(test.config), self._device
-        result = lr_range_test(config, self._data, seeds=test.seeds, device=device)
+        result = lr_range_test(config, self._data, seeds=test.seeds, probe=None, device=device)
         verdict = result.judgement
         return RangeFinding(
             status=verdict.status.value,

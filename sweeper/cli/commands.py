@@ -34,7 +34,7 @@ class Runner(StrEnum):
 
 
 SCALES = "log: many orders of magnitude; linear: a closer look at one, with the validation accuracy by the way"
-PROBE = "afterwards compare 13 constant rates from the bracket, 3 seeds each, on the same rows"
+PROBE = "afterwards compare constant rates about the ladder's suggestion, 3 seeds each on the same rows, until the best is not the last one"
 METRICS = "what the probe compares; val_loss for weights that were trained before, where the training loss suggests far too high rates"
 DECAYS = "one test per weight decay: 0,1e-4,1e-2; tells the largest that costs no validation loss at a high rate"
 
@@ -145,9 +145,9 @@ def lr_range(
     scale: Annotated[LadderScale, typer.Option(help=SCALES)] = LadderScale.LOG,
     low: Annotated[float | None, typer.Option(help="first learning rate; default: 1e-7, linear: HIGH / STEPS")] = None,
     high: Annotated[float | None, typer.Option(help="last learning rate; default: 10, linear: where a log ladder's bracket ends")] = None,
-    probe: Annotated[bool, typer.Option("--probe", help=PROBE)] = False,
-    metric: Annotated[ProbeMetric | None, typer.Option(help=METRICS)] = None,
-    probe_steps: Annotated[int, typer.Option(help="steps with each constant rate, 25 or more")] = 50,
+    probe: Annotated[bool, typer.Option("--probe/--no-probe", help=PROBE)] = True,
+    metric: Annotated[ProbeMetric, typer.Option(help=METRICS)] = ProbeMetric.TRAIN_LOSS,
+    probe_steps: Annotated[int | None, typer.Option(help="steps with each constant rate, 25 or more; default: as the ladder has")] = None,
     optimizers: Annotated[str | None, typer.Option(metavar="NAMES", help="one test per optimizer: adamw,sgd,lion")] = None,
     weight_decays: Annotated[str | None, typer.Option(metavar="NUMBERS", help=DECAYS)] = None,
     batch_sizes: Annotated[str | None, typer.Option(metavar="NUMBERS", help="one test per batch size: 32,128")] = None,
@@ -155,12 +155,13 @@ def lr_range(
 ) -> None:
     """Find the useful learning rates of a space's default config.
 
-    Fresh models are trained for a few steps while the learning rate climbs; the curve of the loss says what to train with and what
-    to search. With several optimizers, weight decays or batch sizes every combination is tested, and shown side by side.
+    Fresh models are trained for a few steps while the learning rate climbs, and others with constant rates about the one that the curve
+    of the loss suggests; that says what to train with and what to search. With several optimizers, weight decays or batch sizes every
+    combination is tested, and shown side by side.
     """
     from sweeper.app.lr_range import Options, run, show
 
-    measure = (metric or ProbeMetric.TRAIN_LOSS).value if probe or metric else None
+    measure = metric.value if probe else None
     test = {"steps": steps, "seeds": seeds, "scale": scale.value, "low": low, "high": high, "probe": measure, "probe_steps": probe_steps}
     options = Options(test, optimizers, weight_decays, batch_sizes)
     tested = run(space, overrides or (), options, _to_stderr)

@@ -33,8 +33,8 @@ def lr_range_test(
     steps: int | None = None,
     seeds: int = ...,
     scale: Scale | str = ...,
-    probe: Measure | str | None = None,
-    probe_steps: int = ...,
+    probe: Measure | str | None = ...,
+    probe_steps: int | None = None,
     settings: Mapping[str, Scalar] | None = None,
     device: str = ...,
 ) -> LrRangeResult: ...

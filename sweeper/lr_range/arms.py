@@ -1,12 +1,14 @@
-"""Reads the best of some constant learning rates off the losses that training with each of them ended at. NumPy only: no model, no I/O.
+"""Finds the best of some constant learning rates by the losses that training with each of them ended at. NumPy only: no model, no I/O.
 
-All seeds train all rates on common random numbers, so what a seed adds to every rate alike cancels out, and rates are told apart by what
-is left: the interaction of seed and rate. Widths and factors are rules of thumb, named as such.
+A row of rates begins about the one that a ladder suggests, and goes on at an end for as long as the best is the last one there. All seeds
+train all rates on common random numbers, so what a seed adds to every rate alike cancels out, and rates are told apart by what is left:
+the interaction of seed and rate. Widths and factors are rules of thumb, named as such.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +16,21 @@ import numpy as np
 from sweeper.lr_range.judge import Floats, Status
 from sweeper.lr_range.words import rate
 
+RATIO = 3.0
+"""From a rate to the next. Between rates a factor of two apart the differences are smaller, and the rows longer; four lost more."""
+
+MOST = 9
+"""Rates of a row."""
+
 WITHIN = 2.0
 """Standard errors of a difference up to which a rate is as good as the best."""
 
 DIFFERENT = 7.0
-"""Standard errors between the best and the worst rate below which all may as well be equal: of pure noise (13 rates, 3 seeds) 95% of 1,000
-draws stayed below 3.9, 99.9% below 6.8."""
+"""Standard errors between the best and the worst rate below which all may as well be equal, where nothing else speaks for any of them."""
+
+BETTER = 1.0
+"""Standard errors by which a rate must be better than the one that a ladder suggests, to take its place. None at all, and noise decides too
+often; with two, rates stay that are too low."""
 
 BELOW, ABOVE = 5.0, 2.0
 """The refined bracket reaches at least so far from the suggestion: further down, since longer training wants lower rates."""
@@ -33,7 +44,7 @@ class Comparison:
         status: ``ok``; ``edge_open_low`` or ``edge_open_high`` where the best is the first or the last of them; ``no_usable_region`` where
             they do not differ; ``non_finite`` where none ended with a finite loss. Of the last two there are no numbers.
         sentence: the same for people.
-        suggestion: the rate with the lowest smoothed loss.
+        suggestion: the rate with the lowest loss, or one that was suggested before and is as good.
         band: (low, high), the rates around it that are as good within the noise.
         bracket: (low, high) to search within; one rate beyond the band on either side, at least a fifth to twice the suggestion.
         error: standard error of the difference of two rates' losses; None where it was not measured.
@@ -47,13 +58,41 @@ class Comparison:
     error: float | None
 
 
-def compare(lrs: Floats, losses: Floats, what: str = "loss") -> Comparison:
+def row(lr: float, train: Callable[[Sequence[float]], Floats], below: int = 1) -> tuple[Floats, Floats]:
+    """Train with a rate and its neighbours, and then beyond the end of the row at which the loss is lowest, until it is not the end.
+
+    Args:
+        lr: where to begin.
+        train: takes ascending rates; gives the losses ``[S, A]`` that training with each ended at, not finite where it broke.
+        below: how many rates are tried below ``lr`` at first; one is tried above it.
+
+    Returns:
+        The rates ``[A]``, ascending, ``RATIO`` apart, ``MOST`` at most; and the losses ``[S, A]``.
+    """
+    lrs = [lr * RATIO**power for power in range(-below, 2)]
+    losses = train(lrs)
+    while len(lrs) < MOST:
+        best = int(np.argmin(means_of(losses)[0]))
+        if best == 0:
+            lrs = [lrs[0] / RATIO, *lrs]
+            losses = np.concatenate([train(lrs[:1]), losses], axis=1)
+        elif best == len(lrs) - 1:
+            lrs = [*lrs, lrs[-1] * RATIO]
+            losses = np.concatenate([losses, train(lrs[-1:])], axis=1)
+        else:
+            break
+    return np.array(lrs), losses
+
+
+def compare(lrs: Floats, losses: Floats, what: str = "loss", about: float | None = None) -> Comparison:
     """Compare the losses at the end of training with constant rates.
 
     Args:
         lrs: ``[A]``, ascending, positive; a geometric ladder of three or more.
         losses: ``[S, A]``, one row per seed; not finite where training broke.
         what: the losses are called in sentences.
+        about: one of the rates, which is suggested unless another is better beyond the noise: something else speaks for it. None: the one
+            with the lowest loss is suggested, after smoothing over neighbours, which had better be close.
 
     Raises:
         ValueError: the arrays do not fit together.
@@ -65,9 +104,10 @@ def compare(lrs: Floats, losses: Floats, what: str = "loss") -> Comparison:
     finite = np.isfinite(means)
     if not finite.any():
         return Comparison(Status.NON_FINITE, f"no learning rate ended with a finite {what}", None, None, None, None)
-    best = int(np.argmin(_smoothed(means)))
-    good = means <= means[best] + WITHIN * error
-    if np.ptp(means[finite]) <= DIFFERENT * error:
+    lowest = int(np.argmin(means if about is not None else _smoothed(means)))
+    best = lowest if about is None else _stands(losses, lowest, int(np.argmin(np.abs(np.log(lrs / about)))))
+    good = means <= means[lowest] + WITHIN * error
+    if np.ptp(means[finite]) <= DIFFERENT * error if about is None else np.array_equal(good, finite):
         sentence = f"the {what} is the same at every rate that did not break, within the noise: more steps or seeds would tell them apart"
         return Comparison(Status.NO_USABLE_REGION, sentence, None, None, None, error)
     first = last = best
@@ -80,13 +120,21 @@ def compare(lrs: Floats, losses: Floats, what: str = "loss") -> Comparison:
     ratio = float(lrs[1] / lrs[0])
     bracket = (min(band[0] / ratio, lr / BELOW), max(band[1] * ratio, lr * ABOVE))
     status = Status.OK
-    told = f"{what} {means[best]:.3g} at lr {rate(lr)}, the best of {len(lrs)} rates"
+    told = f"{what} {means[best]:.3g} at lr {rate(lr)}, "
+    told += f"the best of {len(lrs)} rates" if best == lowest else f"and none of {len(lrs) - 1} others is better beyond the noise"
     told += f"; from {rate(band[0])} to {rate(band[1])} it is as good within the noise" if first < last else "; no other is as good"
     if best == 0:
         status, told = Status.EDGE_OPEN_LOW, f"{told}; it is the lowest one that was tried, lower ones may be better still"
     elif best == len(lrs) - 1:
         status, told = Status.EDGE_OPEN_HIGH, f"{told}; it is the highest one that was tried, higher ones may be better still"
     return Comparison(status, told, lr, band, bracket, error)
+
+
+def _stands(losses: Floats, lowest: int, about: int) -> int:
+    """``about``, unless the loss of ``lowest`` is lower by more than the error of just these two: that of other rates says nothing here."""
+    rest = losses[:, about] - losses[:, lowest]
+    error = float(np.std(rest, ddof=1)) / math.sqrt(len(rest)) if len(rest) > 1 else 0.0
+    return about if float(np.mean(rest)) <= BETTER * error else lowest
 
 
 def means_of(losses: Floats) -> tuple[Floats, float]:
@@ -109,13 +157,13 @@ def _neighbours(padded: Floats) -> list[tuple[Floats, float]]:
 
 
 def _error(losses: Floats) -> float:
-    """Standard error of the difference of two columns' means: what is left when the effects of rows and columns are taken out.
+    """Standard error of the difference between the mean of a column and the lowest one, over what seeds do not have in common.
 
-    By the median, since the rates next to divergence scatter far more than those that matter.
+    The lower median over columns, since the rates next to divergence scatter far more than those that matter.
     """
     seeds, rates = losses.shape
     if seeds < 2 or rates < 2:
         return 0.0
-    rest = losses - losses.mean(axis=0) - losses.mean(axis=1, keepdims=True) + losses.mean()
-    freed = math.sqrt(seeds * rates / ((seeds - 1) * (rates - 1)))
-    return float(1.4826 * np.median(np.abs(rest)) * freed * math.sqrt(2 / seeds))
+    lowest = int(np.argmin(losses.mean(axis=0)))
+    rest = np.delete(losses, lowest, axis=1) - losses[:, [lowest]]
+    return float(np.quantile(np.std(rest, axis=0, ddof=1), 0.5, method="lower")) / math.sqrt(seeds)

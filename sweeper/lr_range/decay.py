@@ -74,7 +74,7 @@ def readings(tested: Sequence[Variant], results: Sequence[LrRangeResult], data: 
 
 
 def _reading(subject: str, group: Sequence[tuple[Config, LrRangeResult]], data: Dataset, device: str) -> DecayReading | None:
-    allowed = [result.judgement.max_lr for _, result in group if result.judgement.max_lr is not None]
+    allowed = [result.max_lr for _, result in group if result.max_lr is not None]
     if not allowed:
         return None
     lr, steps = max(allowed), max(result.horizon for _, result in group)

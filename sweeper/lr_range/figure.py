@@ -57,17 +57,17 @@ def rendered(figure: Figure) -> bytes:
 def curve(axes: Axes, result: LrRangeResult) -> None:
     """The spread over seeds, the smoothed median, bracket, suggestion, highest rate and divergence, without words."""
     verdict = result.judgement
-    if verdict.bracket is not None:
-        axes.axvspan(*verdict.bracket, color=view.BRACKET_COLOUR, lw=0)
+    if result.bracket is not None:
+        axes.axvspan(*result.bracket, color=view.BRACKET_COLOUR, lw=0)
     low, high = view.limits(result)
     lowest, highest = (np.clip(edge, low - (high - low), high + (high - low)) for edge in view.spread(result))
     axes.fill_between(result.lrs, lowest, highest, color=view.SEED_COLOUR, alpha=0.45, lw=0, label="lowest to highest seed")
     words = f"median of {len(result.losses)} seeds, smoothed"
     axes.plot(result.lrs[: len(verdict.smoothed)], verdict.smoothed, color=view.CURVE_COLOUR, lw=2.4, label=words)
-    if verdict.suggestion is not None:
-        axes.axvline(verdict.suggestion, color=view.SUGGESTION_COLOUR, lw=1.8)
-    if verdict.max_lr is not None:
-        axes.axvline(verdict.max_lr, color=view.MAX_COLOUR, lw=1.8, ls="--")
+    if result.suggestion is not None:
+        axes.axvline(result.suggestion, color=view.SUGGESTION_COLOUR, lw=1.8)
+    if result.max_lr is not None:
+        axes.axvline(result.max_lr, color=view.MAX_COLOUR, lw=1.8, ls="--")
     diverged, start = view.diverged_at(result), view.start_of(result)
     if diverged is not None and start is not None:
         axes.plot([diverged], [start], marker="X", ms=9, color=view.DIVERGED_COLOUR, mec="white", ls="none", zorder=5)
@@ -86,15 +86,15 @@ def plain(axes: Axes) -> None:
 
 def _captions(axes: Axes, result: LrRangeResult) -> None:
     """Words beside the marks, where the axis was left free for them: above the plateau, and at the foot of the bracket."""
-    verdict = result.judgement
-    if verdict.suggestion is not None and verdict.max_lr is not None and verdict.bracket is not None:
-        name = "suggestion" if result.probe is None else "the ladder suggests"
-        left = view.place(result, verdict.suggestion) > 0.25  # else the words would leave the picture
-        _beside(axes, verdict.suggestion, f"{name} {rate(verdict.suggestion)}", view.SUGGESTION_COLOUR, left=left, bold=True)
-        _beside(axes, verdict.max_lr, f"at most {rate(verdict.max_lr)}", view.MAX_COLOUR, left=False, height=0.98 if left else 0.92)
-        low, high = (min(max(lr, float(result.lrs[0])), float(result.lrs[-1])) for lr in verdict.bracket)
+    if result.suggestion is not None and result.max_lr is not None and result.bracket is not None:
+        best, most, low, high = (
+            min(max(lr, float(result.lrs[0])), float(result.lrs[-1])) for lr in (result.suggestion, result.max_lr, *result.bracket)
+        )
+        left = view.place(result, best) > 0.25  # else the words would leave the picture
+        _beside(axes, best, f"train with {rate(result.suggestion)}", view.SUGGESTION_COLOUR, left=left, bold=True)
+        _beside(axes, most, f"at most {rate(result.max_lr)}", view.MAX_COLOUR, left=False, height=0.98 if left else 0.92)
         middle = math.sqrt(low * high) if result.scale is Scale.LOG else (low + high) / 2
-        _within(axes, middle, "search" if result.probe is None else "bracket", verdict.bracket, view.BRACKET_COLOUR)
+        _within(axes, middle, "search", result.bracket, view.BRACKET_COLOUR)
     diverged, start = view.diverged_at(result), view.start_of(result)
     if diverged is not None and start is not None:
         left = view.place(result, diverged) > 0.8

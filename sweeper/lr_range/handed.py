@@ -86,7 +86,7 @@ def lr_range_test(
     seed: int = 0,
     probe: Measure | str | None = None,
     validation: Iterable[Any] | None = None,
-    probe_steps: int = stage.STEPS,
+    probe_steps: int = handed_probe.STEPS,
     accumulate: int = 1,
     precision: Name = "fp32",
     scaler: torch.amp.GradScaler | None = None,

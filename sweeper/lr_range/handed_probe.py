@@ -15,9 +15,16 @@ from torch import nn
 from sweeper.errors import InputError
 from sweeper.lr_range.arms import compare
 from sweeper.lr_range.climb import climb
+from sweeper.lr_range.judge import Floats
 from sweeper.lr_range.ladder import SOURCE
-from sweeper.lr_range.probe import ARMS, SEEDS, Measure, Probe, ended_at, rates
+from sweeper.lr_range.probe import SEEDS, Measure, Probe, ended_at
 from sweeper.lr_range.rungs import Rungs
+
+ARMS = 13
+STEPS = 50
+LOWER = 30.0
+"""A probe of the validation loss begins so far below the bracket: on weights that were trained before, a training loss suggests rates that
+are far too high."""
 
 
 def probe(
@@ -74,6 +81,15 @@ def probe(
         cost_steps=int(np.sum(np.isfinite(curves))),
         seconds=time.perf_counter() - started,
     )
+
+
+def rates(bracket: tuple[float, float], measure: Measure) -> Floats:
+    """``[arms]``, the constant rates to compare: those of the bracket, for the validation loss from ``LOWER`` times below it.
+
+    They are all known beforehand: a row that goes on would need the batches of all repeats at once.
+    """
+    low, high = bracket
+    return np.geomspace(low / LOWER if measure is Measure.VAL_LOSS else low, high, ARMS)
 
 
 def looked_at(model: nn.Module, rungs: Rungs, validation: Iterable[Any]) -> float:

@@ -165,8 +165,8 @@ def _read(lrs: Floats, losses: Floats, start: int, window: int, *, plain: bool, 
     suggestion = max_lr if plain else max_lr / LATE
     status = Status.OK
     sentence = (
-        f"the loss falls from {before:.3g} to {lowest:.3g}, lowest at lr {lrs[at]:.2g}; train with {suggestion:.2g}, at most {max_lr:.2g} "
-        f"(rules of thumb, for runs of about {len(lrs)} steps)"
+        f"the loss falls from {before:.3g} to {lowest:.3g}, lowest at lr {lrs[at]:.2g}: it suggests {suggestion:.2g}, at most "
+        f"{max_lr:.2g} (rules of thumb, for runs of about {len(lrs)} steps)"
     )
     if not bounded and len(median) == len(lrs) and float(np.max(smooth[at:])) - lowest <= CLOSED_Z * error:
         status = Status.EDGE_OPEN_HIGH

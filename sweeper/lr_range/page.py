@@ -74,13 +74,13 @@ def curve(figure: Figure, result: LrRangeResult, row: int, col: int, *, legend: 
     smoothed = list(verdict.smoothed)
     line = {"color": view.CURVE_COLOUR, "width": 3}
     figure.add_scatter(x=lrs[: len(smoothed)], y=smoothed, name="median, smoothed", line=line, **here)
-    if verdict.bracket is not None:
-        low, high = verdict.bracket
+    if result.bracket is not None:
+        low, high = result.bracket
         figure.add_vrect(x0=low, x1=high, fillcolor=view.BRACKET_COLOUR, opacity=0.6, layer="below", line_width=0, row=row, col=col)
-    if verdict.suggestion is not None:
-        figure.add_vline(x=verdict.suggestion, line_color=view.SUGGESTION_COLOUR, row=row, col=col)
-    if verdict.max_lr is not None:
-        figure.add_vline(x=verdict.max_lr, line_color=view.MAX_COLOUR, line_dash="dash", row=row, col=col)
+    if result.suggestion is not None:
+        figure.add_vline(x=result.suggestion, line_color=view.SUGGESTION_COLOUR, row=row, col=col)
+    if result.max_lr is not None:
+        figure.add_vline(x=result.max_lr, line_color=view.MAX_COLOUR, line_dash="dash", row=row, col=col)
     diverged, start = view.diverged_at(result), view.start_of(result)
     if diverged is not None and start is not None:
         marker = {"symbol": "x", "size": 10, "color": view.DIVERGED_COLOUR}
@@ -88,17 +88,15 @@ def curve(figure: Figure, result: LrRangeResult, row: int, col: int, *, legend: 
 
 
 def _captions(figure: Figure, result: LrRangeResult) -> None:
-    verdict = result.judgement
-    if verdict.suggestion is None or verdict.max_lr is None or verdict.bracket is None:
+    if result.suggestion is None or result.max_lr is None or result.bracket is None:
         return
     # On a logarithmic axis plotly wants annotations at log10(x), but lines at x, so the lines cannot carry their own notes.
     at: dict[str, Any] = {"yref": "y domain", "showarrow": False, "row": 1, "col": 1}
-    name = "suggestion" if result.probe is None else "the ladder suggests"
-    best, most, low = (_x(result, lr) for lr in (verdict.suggestion, verdict.max_lr, verdict.bracket[0]))
+    best, most, low = (_x(result, lr) for lr in (result.suggestion, result.max_lr, result.bracket[0]))
     colour = {"color": view.SUGGESTION_COLOUR}
-    figure.add_annotation(x=best, y=0.99, text=f"<b>{name} {rate(verdict.suggestion)}</b>", xanchor="right", font=colour, **at)
-    figure.add_annotation(x=most, y=0.99, text=f"at most {rate(verdict.max_lr)}", xanchor="left", font={"color": view.MAX_COLOUR}, **at)
-    words = f"{'search' if result.probe is None else 'bracket'} {rate(verdict.bracket[0])} to {rate(verdict.bracket[1])}"
+    figure.add_annotation(x=best, y=0.99, text=f"<b>train with {rate(result.suggestion)}</b>", xanchor="right", font=colour, **at)
+    figure.add_annotation(x=most, y=0.99, text=f"at most {rate(result.max_lr)}", xanchor="left", font={"color": view.MAX_COLOUR}, **at)
+    words = f"search {rate(result.bracket[0])} to {rate(result.bracket[1])}"
     figure.add_annotation(x=low, y=0.01, text=words, xanchor="left", font=colour, **at)
 
 

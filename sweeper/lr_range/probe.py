@@ -7,6 +7,7 @@ rates and seeds are lanes of one stack.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -18,23 +19,17 @@ from sweeper.config.schema import Config
 from sweeper.core.loop import record_losses, record_scores
 from sweeper.data.dataset import Dataset
 from sweeper.errors import InputError
-from sweeper.lr_range.arms import Comparison, compare
+from sweeper.lr_range.arms import Comparison, compare, row
 from sweeper.lr_range.judge import Floats, Status
 from sweeper.lr_range.nulls import array_of, rows_of
 from sweeper.lr_range.trials import trials_of
 
-ARMS = 13
 SEEDS = 3
-STEPS = 50
 LEAST_STEPS = 25
 """Fewer mislead: after ten steps the best rate is one that is too high for any longer training."""
 
 TAIL = 0.25
 """Share of the steps at the end whose mean training loss is what a rate ended at."""
-
-LOWER = 30.0
-"""A probe of the validation loss begins so far below the bracket: on weights that were trained before, a training loss suggests rates that
-are far too high."""
 
 
 class Measure(StrEnum):
@@ -47,6 +42,11 @@ class Measure(StrEnum):
     def words(self) -> str:
         """For sentences and axes."""
         return "training loss" if self is Measure.TRAIN_LOSS else "validation loss"
+
+
+BELOW = {Measure.TRAIN_LOSS: 1, Measure.VAL_LOSS: 5}
+"""Rates that are tried below the ladder's suggestion at first. On weights that were trained before, a training loss suggests rates that are
+far too high, so the validation loss is looked at from a 243rd of it on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,68 +119,66 @@ class Probe:
 def probe(
     config: Config,
     data: Dataset,
-    bracket: tuple[float, float],
+    lr: float,
     *,
     measure: Measure = Measure.TRAIN_LOSS,
-    steps: int = STEPS,
+    steps: int,
     seeds: int = SEEDS,
-    arms: int = ARMS,
     device: str = "auto",
 ) -> Probe:
-    """Train fresh models of this config with constant learning rates from a range test's bracket, and compare where they end.
+    """Train fresh models of this config with constant learning rates about the one that a range test suggests, and compare where they end.
 
     Args:
         config: whose model, optimizer, batch size and precision are tested; its own learning rate and schedule do not matter.
         data: prepared.
-        bracket: (low, high) of the rates; a probe of the validation loss begins ``LOWER`` times lower.
+        lr: where to begin; ``sweeper.lr_range.arms.row`` says how the others follow.
         measure: what they are compared by.
         steps: with each, ``LEAST_STEPS`` or more; also the horizon of the answer.
         seeds: how many models for each rate.
-        arms: how many rates, 3 or more.
         device: ``auto``, ``cpu``, ``cuda``.
 
     Raises:
-        InputError: too few steps, seeds or arms, or the config does not fit the data.
+        InputError: too few steps or seeds, or the config does not fit the data.
     """
-    check(steps, seeds, arms)
-    lrs = rates(bracket, measure, arms)
-    trials = trials_of(config, seeds, lrs.tolist())
+    check(steps, seeds)
+    taken = 0
     started = time.perf_counter()
 
-    def constant(_step: int) -> float:
-        return 1.0
+    def train(lrs: Sequence[float]) -> Floats:
+        nonlocal taken
+        trials = trials_of(config, seeds, lrs)
+        if measure is Measure.VAL_LOSS:
+            curves, scores = record_scores(trials, data, _constant, [steps], device=device)
+            ends = scores["val_loss"][:, 0]
+        else:
+            curves = record_losses(trials, data, _constant, steps, device=device)
+            ends = ended_at(curves)
+        taken += int(np.sum(np.isfinite(curves)))
+        return ends.reshape(len(lrs), seeds).T
 
-    if measure is Measure.VAL_LOSS:
-        curves, scores = record_scores(trials, data, constant, [steps], device=device)
-        ends = scores["val_loss"][:, 0]
-    else:
-        curves = record_losses(trials, data, constant, steps, device=device)
-        ends = ended_at(curves)
-    losses = ends.reshape(arms, seeds).T
+    lrs, losses = row(lr, train, BELOW[measure])
     return Probe(
         measure=measure,
         lrs=lrs,
         losses=losses,
-        verdict=compare(lrs, losses, measure.words),
+        verdict=compare(lrs, losses, measure.words, about=lr),
         horizon=steps,
-        cost_steps=int(np.sum(np.isfinite(curves))),
+        cost_steps=taken,
         seconds=time.perf_counter() - started,
     )
 
 
-def rates(bracket: tuple[float, float], measure: Measure, arms: int = ARMS) -> Floats:
-    """``[arms]``, the constant rates to compare: those of the bracket, for the validation loss from ``LOWER`` times below it."""
-    low, high = bracket
-    return np.geomspace(low / LOWER if measure is Measure.VAL_LOSS else low, high, arms)
-
-
 def ended_at(curves: NDArray[np.floating]) -> Floats:
-    """``[n]``, the mean training loss of the last quarter of the steps of ``[n, steps]``; NaN of a curve that did not get there."""
-    tails = curves[:, -max(1, round(TAIL * curves.shape[1])) :].astype(np.float64)
-    return np.asarray(tails.mean(axis=1))
+    """``[...]``, the mean training loss of the last quarter of the steps of ``[..., steps]``; NaN of a curve that did not get there."""
+    tails = curves[..., -max(1, round(TAIL * curves.shape[-1])) :].astype(np.float64)
+    return np.asarray(tails.mean(axis=-1))
 
 
-def check(steps: int, seeds: int = SEEDS, arms: int = ARMS) -> None:
+def _constant(_step: int) -> float:
+    return 1.0
+
+
+def check(steps: int, seeds: int = SEEDS) -> None:
     """Whether a probe can be made of these numbers.
 
     Raises:
@@ -189,5 +187,5 @@ def check(steps: int, seeds: int = SEEDS, arms: int = ARMS) -> None:
     if steps < LEAST_STEPS:
         hint = "after ten steps or so the best rate is one that is too high for any longer training"
         raise InputError.of("learning-rate probe", "steps", str(steps), f"{LEAST_STEPS} or more", hint)
-    if seeds < 1 or arms < 3:
-        raise InputError.of("learning-rate probe", "seeds, arms", f"{seeds}, {arms}", "1 or more seeds, 3 or more arms")
+    if seeds < 1:
+        raise InputError.of("learning-rate probe", "seeds", str(seeds), "1 or more")

@@ -49,13 +49,13 @@ class LrRangeResult:
         lrs: ``[steps]``, the ladder, in the units of ``optimizer.lr``: ``training.scale_lr_with_batch`` scales what trains, not these.
         losses: ``[seeds, steps]``, the training loss before each step; NaN after a seed's first value that is not finite.
         judgement: what they say.
-        horizon: for how many steps the suggestion was measured; the best learning rate of much longer runs is lower.
-        cost_steps: optimizer steps taken over all seeds.
+        horizon: steps of the ladder.
+        cost_steps: optimizer steps of the ladder, over all seeds.
         seconds: wall time of the ladder.
         scale: of the ladder.
         settings: what else tells this test from others of the same space, such as the batch size.
         looks: at the validation part, of a linear ladder; never judged.
-        probe: the second stage, if there was one.
+        probe: the second stage, constant rates about the ladder's suggestion, if there was one.
     """
 
     name: str
@@ -89,13 +89,26 @@ class LrRangeResult:
         refined = self.probe and self.probe.verdict.bracket
         return refined or self.judgement.bracket
 
+    @property
+    def answer(self) -> dict[str, Any]:
+        """What the test says in the end, as JSON data: the three numbers, for how many steps they hold, and what both stages cost."""
+        probe = self.probe
+        return {
+            "suggestion": self.suggestion,
+            "max_lr": self.max_lr,
+            "bracket": self.bracket and list(self.bracket),
+            "horizon": probe.horizon if probe and probe.verdict.suggestion else self.horizon,
+            "cost_steps": self.cost_steps + (probe.cost_steps if probe else 0),
+            "seconds": self.seconds + (probe.seconds if probe else 0.0),
+        }
+
     def as_dict(self) -> dict[str, Any]:
         """JSON data; losses that are not finite become null. ``answer`` is what the test says in the end, the rest the ladder's alone."""
         verdict = self.judgement
         return {
             "name": self.name,
             "optimizer": self.optimizer,
-            "answer": {"suggestion": self.suggestion, "max_lr": self.max_lr, "bracket": self.bracket and list(self.bracket)},
+            "answer": self.answer,
             "status": verdict.status.value,
             "sentence": verdict.sentence,
             "suggestion": verdict.suggestion,

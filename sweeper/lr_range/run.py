@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,7 +18,7 @@ from sweeper.data.dataset import Dataset
 from sweeper.data.prepare import prepare
 from sweeper.errors import InputError
 from sweeper.lr_range import probe as stage
-from sweeper.lr_range.judge import Status, judge
+from sweeper.lr_range.judge import Floats, Status, judge
 from sweeper.lr_range.ladder import HIGH, LOW, SEEDS, STEPS, ladder_problems, word_of
 from sweeper.lr_range.probe import Measure
 from sweeper.lr_range.result import Looks, LrRangeResult, Scale
@@ -46,8 +45,8 @@ def lr_range_test(
     steps: int | None = None,
     seeds: int = SEEDS,
     scale: Scale | str = Scale.LOG,
-    probe: Measure | str | None = None,
-    probe_steps: int = stage.STEPS,
+    probe: Measure | str | None = Measure.TRAIN_LOSS,
+    probe_steps: int | None = None,
     settings: Mapping[str, Scalar] | None = None,
     device: str = "auto",
 ) -> LrRangeResult:
@@ -64,8 +63,9 @@ def lr_range_test(
         seeds: how many models; their training seeds count up from ``training.seed``.
         scale: ``log``, which tries many orders of magnitude; or ``linear``, for a closer look at one, with the accuracy on the validation
             part by the way.
-        probe: ``train_loss`` or ``val_loss``: train with constant rates from the bracket afterwards and compare these; None: do not.
-        probe_steps: with each of them, 25 or more.
+        probe: ``train_loss`` or ``val_loss``: what is compared when constant rates about the ladder's suggestion are trained with
+            afterwards; None: the ladder's answer is taken as it is.
+        probe_steps: with each of them, 25 or more; None: as many as the ladder has.
         settings: what tells this test from others, for its pictures.
         device: ``auto``, ``cpu``, ``cuda``.
 
@@ -74,57 +74,72 @@ def lr_range_test(
     """
     kind, measure = word_of(Scale, scale, "scale"), None if probe is None else word_of(Measure, probe, "probe")
     _check(low, high, STEPS if steps is None else steps, seeds)
-    if measure is not None:
+    if measure is not None and probe_steps is not None:
         stage.check(probe_steps)
     prepared = data if data is not None else prepare(config.data, config.task)
-    if steps is None:
-        test = partial(lr_range_test, config, prepared, low=low, high=high, seeds=seeds, scale=scale, probe=probe, probe_steps=probe_steps)
-        found = test(steps=STEPS, settings=settings, device=device)
-        if found.judgement.status is not Status.NO_USABLE_REGION:
-            return found
-        return _after(found, test(steps=LONGER, settings=settings, device=device))
-    scout = None
-    if kind is Scale.LINEAR and high is None:
-        scout = lr_range_test(config, prepared, steps=steps, seeds=seeds, device=device)
-        high = scout.judgement.bracket[1] if scout.judgement.bracket else LINEAR_HIGH * float(type(config.optimizer)().lr)
-    high = HIGH if high is None else high
-    low = low if low is not None else LOW if kind is Scale.LOG else high / steps
-    _check(low, high, steps, seeds)
-    lrs = np.geomspace(low, high, steps) if kind is Scale.LOG else np.linspace(low, high, steps)
-    trials, peak = trials_of(config, seeds), config.optimizer.lr
+    ladder = _Ladder(config, prepared, low, high, seeds, kind, device)
+    found = ladder.climb(STEPS if steps is None else steps)
+    if steps is None and found.judgement.status is Status.NO_USABLE_REGION:
+        found = _after(found, ladder.climb(LONGER))
+    if measure is not None and (suggestion := found.judgement.suggestion) is not None:
+        length = probe_steps or max(found.horizon, stage.LEAST_STEPS)
+        found = replace(found, probe=stage.probe(config, prepared, suggestion, measure=measure, steps=length, device=device))
+    return replace(found, settings=settings or {})
 
-    def rate(step: int) -> float:
-        return float(lrs[min(step, steps - 1)]) / peak
 
-    looks = None
-    started = time.perf_counter()
-    if kind is Scale.LOG:
-        losses = record_losses(trials, prepared, rate, steps, device=device).astype(np.float64)
-    else:
+@dataclass(frozen=True)
+class _Ladder:
+    """The first stage, of any number of steps; the attributes are arguments of ``lr_range_test``."""
+
+    config: Config
+    data: Dataset
+    low: float | None
+    high: float | None
+    seeds: int
+    kind: Scale
+    device: str
+
+    def climb(self, steps: int) -> LrRangeResult:
+        """Train and judge."""
+        config, scout, high = self.config, None, self.high
+        if self.kind is Scale.LINEAR and high is None:
+            scout = replace(self, kind=Scale.LOG, low=None).climb(steps)
+            high = scout.judgement.bracket[1] if scout.judgement.bracket else LINEAR_HIGH * float(type(config.optimizer)().lr)
+        high = HIGH if high is None else high
+        low = self.low if self.low is not None else LOW if self.kind is Scale.LOG else high / steps
+        _check(low, high, steps, self.seeds)
+        lrs = np.geomspace(low, high, steps) if self.kind is Scale.LOG else np.linspace(low, high, steps)
+        started = time.perf_counter()
+        losses, looks = self._train(lrs)
+        seconds = time.perf_counter() - started
+        plain = isinstance(config.optimizer, Sgd) and config.optimizer.momentum == 0
+        bounded = scout is not None and scout.judgement.status is Status.OK
+        return LrRangeResult(
+            name=config.name,
+            optimizer=config.optimizer.name,
+            lrs=lrs,
+            losses=losses,
+            judgement=judge(lrs, losses, plain=plain, bounded=bounded),
+            horizon=steps,
+            cost_steps=int(np.sum(np.isfinite(losses))) + (scout.cost_steps if scout else 0),
+            seconds=seconds + (scout.seconds if scout else 0.0),
+            scale=self.kind,
+            looks=looks,
+        )
+
+    def _train(self, lrs: Floats) -> tuple[Floats, Looks | None]:
+        """The losses of a step at each rate ``[seeds, steps]``, and what was seen of the validation part on a linear ladder."""
+        steps, trials, peak = len(lrs), trials_of(self.config, self.seeds), self.config.optimizer.lr
+
+        def rate(step: int) -> float:
+            return float(lrs[min(step, steps - 1)]) / peak
+
+        if self.kind is Scale.LOG:
+            return record_losses(trials, self.data, rate, steps, device=self.device).astype(np.float64), None
         pieces = [LOOK_STEPS] * (steps // LOOK_STEPS) + [steps % LOOK_STEPS] * (steps % LOOK_STEPS > 0)
-        losses, scores = record_scores(trials, prepared, rate, pieces, device=device)
-        name = "val_r2" if config.task == "regression" else "val_accuracy"
-        losses, looks = losses.astype(np.float64), Looks(name, lrs[np.cumsum(pieces) - 1], scores[name])
-    seconds = time.perf_counter() - started
-    bounded = scout is not None and scout.judgement.status is Status.OK
-    verdict = judge(lrs, losses, plain=isinstance(config.optimizer, Sgd) and config.optimizer.momentum == 0, bounded=bounded)
-    probed = None
-    if measure is not None and verdict.bracket is not None:
-        probed = stage.probe(config, prepared, verdict.bracket, measure=measure, steps=probe_steps, device=device)
-    return LrRangeResult(
-        name=config.name,
-        optimizer=config.optimizer.name,
-        lrs=lrs,
-        losses=losses,
-        judgement=verdict,
-        horizon=steps,
-        cost_steps=int(np.sum(np.isfinite(losses))) + (scout.cost_steps if scout else 0),
-        seconds=seconds + (scout.seconds if scout else 0.0),
-        scale=kind,
-        settings=settings or {},
-        looks=looks,
-        probe=probed,
-    )
+        losses, scores = record_scores(trials, self.data, rate, pieces, device=self.device)
+        name = "val_r2" if self.config.task == "regression" else "val_accuracy"
+        return losses.astype(np.float64), Looks(name, lrs[np.cumsum(pieces) - 1], scores[name])
 
 
 def _after(short: LrRangeResult, longer: LrRangeResult) -> LrRangeResult:

@@ -24,7 +24,7 @@ def trials_of(config: Config, seeds: int, lrs: Sequence[float] | None = None) ->
         lrs: in place of ``optimizer.lr``; other rates of the optimizer (Muon's for AdamW) keep their ratio to it. None: the config's own.
     """
     tree = tree_of(config)
-    optimizers = [tree["optimizer"]] if lrs is None else [_moved(tree["optimizer"], lr) for lr in lrs]
+    optimizers = [tree["optimizer"]] if lrs is None else [moved(tree["optimizer"], lr) for lr in lrs]
     trials: list[Trial] = []
     for optimizer in optimizers:
         for number in range(seeds):
@@ -34,7 +34,8 @@ def trials_of(config: Config, seeds: int, lrs: Sequence[float] | None = None) ->
     return trials
 
 
-def _moved(optimizer: Mapping[str, Any], lr: float) -> dict[str, Any]:
+def moved(optimizer: Mapping[str, Any], lr: float) -> dict[str, Any]:
+    """An optimizer's section with this learning rate; other rates of it keep their ratio to ``lr``."""
     factor = lr / optimizer["lr"]
     others = {key: value * factor for key, value in optimizer.items() if key.endswith("_lr") and isinstance(value, float)}
     return {**optimizer, **others, "lr": lr}

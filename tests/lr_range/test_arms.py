@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pytest
 
-from sweeper.lr_range.arms import compare, means_of
+from sweeper.lr_range.arms import compare, means_of, row
 from sweeper.lr_range.judge import Floats, Status
 
 LRS = np.geomspace(1e-4, 1e-2, 13)
@@ -47,11 +49,58 @@ def test_a_best_rate_at_the_edge_is_told(at: float, status: Status) -> None:
 
 
 def test_rates_that_do_not_differ_give_no_answer() -> None:
-    """Pure noise passes as a difference in at most 1% of 200 draws; equal losses never."""
+    """Pure noise passes as a difference in at most 1% of 200 draws; equal losses never, also about a rate that something speaks for."""
     random = np.random.default_rng(0)
     found = [compare(LRS, random.normal(size=(3, 13))).status for _ in range(200)]
     assert sum(status is not Status.NO_USABLE_REGION for status in found) <= 2
-    assert compare(LRS, np.ones((3, 13))).status is Status.NO_USABLE_REGION
+    for about in (None, LRS[4]):
+        alike = compare(LRS, np.ones((3, 13)), about=about)
+        assert alike.status is Status.NO_USABLE_REGION
+        assert alike.suggestion is alike.band is alike.bracket is None
+
+
+def test_what_was_suggested_stands_unless_another_is_better_beyond_the_noise() -> None:
+    """However far a third rate scatters; without a suggestion, or with one seed, the lowest loss decides."""
+    lrs = LRS[:3]
+    losses = np.array([[1.0, 1.1, 5.0], [1.2, 1.1, 90.0], [1.0, 1.1, 5.0]])
+    assert compare(lrs, losses).suggestion == lrs[0]
+    kept = compare(lrs, losses, about=lrs[1])
+    assert kept.suggestion == lrs[1]
+    assert "none of 2 others is better beyond the noise" in kept.sentence
+    better = losses - [[0.1, 0, 0]]
+    assert compare(lrs, better, about=lrs[1]).suggestion == lrs[0]
+    assert compare(lrs, losses[:1], about=lrs[1]).suggestion == lrs[0]
+
+
+def trained(best: float, tried: list[float]) -> Callable[[Sequence[float]], Floats]:
+    """Training that ends best at a rate, breaks from ten times that on, and notes what was tried."""
+
+    def train(lrs: Sequence[float]) -> Floats:
+        tried.extend(lrs)
+        ends = np.where(np.array(lrs) < 10 * best, np.log10(np.array(lrs) / best) ** 2, np.nan)
+        return np.stack([ends, ends + 1])
+
+    return train
+
+
+@pytest.mark.parametrize(("best", "rates"), [(1.0, 3), (5.0, 4), (0.2, 4), (0.01, 7), (1e-5, 9), (1e5, 9)])
+def test_a_row_goes_on_where_its_best_rate_is_the_last(best: float, rates: int) -> None:
+    """Until the best is inside, or nine were tried; also down from rates that all break. No rate is trained with twice."""
+    tried: list[float] = []
+    lrs, losses = row(1.0, trained(best, tried))
+    assert sorted(tried) == lrs.tolist()
+    assert len(lrs) == rates
+    assert losses.shape == (2, rates)
+    assert lrs[1:] / lrs[:-1] == pytest.approx(np.full(rates - 1, 3.0))
+    assert np.array_equal(losses, trained(best, [])(lrs.tolist()), equal_nan=True)
+    if rates < 9:
+        assert abs(np.log10(compare(lrs, losses, about=1.0).suggestion / best)) < 0.25  # type: ignore[operator]
+
+
+def test_a_row_may_begin_lower() -> None:
+    """Where the best is expected far below."""
+    lrs, _ = row(1.0, trained(0.05, []), below=5)
+    assert lrs == pytest.approx(3.0 ** np.arange(-5, 2))
 
 
 def test_a_rate_that_breaks_for_one_seed_is_never_the_best() -> None:

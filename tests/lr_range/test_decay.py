@@ -21,7 +21,7 @@ def decayed(decay: float) -> Variant:
 
 def ladders(found: list[Variant], digits: Dataset) -> list[LrRangeResult]:
     """Range tests of them."""
-    return [lr_range_test(variant.config, digits, seeds=2, settings=variant.settings) for variant in found]
+    return [lr_range_test(variant.config, digits, seeds=2, probe=None, settings=variant.settings) for variant in found]
 
 
 def test_a_decay_that_ruins_the_validation_loss_is_not_allowed(digits: Dataset) -> None:
@@ -31,7 +31,7 @@ def test_a_decay_that_ruins_the_validation_loss_is_not_allowed(digits: Dataset) 
     (reading,) = readings(found, results, digits)
     assert reading.decays == (0.0, 1e-3, 100.0)
     assert reading.largest == 1e-3
-    assert reading.lr == max(result.judgement.max_lr or 0 for result in results)
+    assert reading.lr == max(result.max_lr or 0 for result in results)
     assert reading.losses.shape == (3, 3)
     assert np.all(reading.losses[:, 2] > 2 * reading.losses[:, 0])
     assert "weight decay up to 0.001 costs no validation loss" in reading.sentence

@@ -14,8 +14,9 @@ from torch.optim import SGD, AdamW, Optimizer
 from torch.utils.data import DataLoader, TensorDataset
 
 from sweeper.lr_range.handed import HandedResult, lr_range_test
+from sweeper.lr_range.handed_probe import LOWER
 from sweeper.lr_range.judge import Status
-from sweeper.lr_range.probe import LOWER, Measure
+from sweeper.lr_range.probe import Measure
 from tests.lr_range.handing import mlp
 
 Rows = tuple[torch.Tensor, torch.Tensor]

@@ -24,7 +24,7 @@ def test_the_page_marks_the_answer() -> None:
     verdict, text = found.judgement, page.html(found)
     assert verdict.suggestion is not None
     assert verdict.max_lr is not None
-    assert f"suggestion {rate(verdict.suggestion)}" in text
+    assert f"train with {rate(verdict.suggestion)}" in text
     assert f"at most {rate(verdict.max_lr)}" in text
     assert "search " in text
     assert "diverges from " in text

@@ -23,7 +23,7 @@ MLP = Config(name="mlp")
 @pytest.fixture(scope="module")
 def result(digits: Dataset) -> LrRangeResult:
     """The test of the default MLP."""
-    return lr_range_test(MLP, digits)
+    return lr_range_test(MLP, digits, probe=None)
 
 
 def test_a_real_network_gets_a_sensible_answer(result: LrRangeResult) -> None:
@@ -40,28 +40,28 @@ def test_a_real_network_gets_a_sensible_answer(result: LrRangeResult) -> None:
 
 def test_seeds_differ_and_the_test_repeats_itself(digits: Dataset, result: LrRangeResult) -> None:
     """The same config gives the same curves bit for bit; its seeds give different ones."""
-    again = lr_range_test(MLP, digits)
+    again = lr_range_test(MLP, digits, probe=None)
     assert np.array_equal(again.losses, result.losses)
     assert not np.array_equal(result.losses[0], result.losses[1])
 
 
 def test_the_config_s_own_learning_rate_does_not_matter(digits: Dataset, result: LrRangeResult) -> None:
     """The ladder sets the learning rate; what the config says is only its unit."""
-    other = lr_range_test(MLP.model_copy(update={"optimizer": AdamW(lr=0.25)}), digits)
+    other = lr_range_test(MLP.model_copy(update={"optimizer": AdamW(lr=0.25)}), digits, probe=None)
     assert other.losses[:, :60] == pytest.approx(result.losses[:, :60], rel=1e-3)
 
 
 def test_the_ladder_is_what_one_would_write(digits: Dataset, result: LrRangeResult) -> None:
     """Where the learning rate is scaled with the batch, the answer is still a value of ``optimizer.lr``."""
     training = Training(scale_lr_with_batch=8 * MLP.training.batch_size)
-    scaled = lr_range_test(MLP.model_copy(update={"training": training}), digits, low=8e-7, high=80.0)
+    scaled = lr_range_test(MLP.model_copy(update={"training": training}), digits, low=8e-7, high=80.0, probe=None)
     assert scaled.losses[:, :60] == pytest.approx(result.losses[:, :60], rel=1e-3)
 
 
 def test_sgd_wants_more_than_adamw(digits: Dataset, result: LrRangeResult) -> None:
     """A CNN with SGD gets an answer too, and momentum SGD asks for a higher learning rate than AdamW."""
-    cnn = lr_range_test(Config(name="cnn", model=Cnn(channels=4), optimizer=AdamW()), digits, steps=60, seeds=2)
-    sgd = lr_range_test(Config(name="mlp", model=Mlp(), optimizer=Sgd()), digits)
+    cnn = lr_range_test(Config(name="cnn", model=Cnn(channels=4), optimizer=AdamW()), digits, steps=60, seeds=2, probe=None)
+    sgd = lr_range_test(Config(name="mlp", model=Mlp(), optimizer=Sgd()), digits, probe=None)
     assert cnn.judgement.status is Status.OK
     assert sgd.judgement.suggestion is not None
     assert result.judgement.suggestion is not None
@@ -88,7 +88,7 @@ def test_other_json_is_refused(text: str) -> None:
 
 def test_a_linear_ladder_looks_at_the_validation_part(digits: Dataset) -> None:
     """The rates climb by equal steps; the accuracy is seen every five of them, and goes up."""
-    found = lr_range_test(MLP, digits, scale="linear", seeds=2, steps=52, high=0.03)
+    found = lr_range_test(MLP, digits, scale="linear", seeds=2, steps=52, high=0.03, probe=None)
     assert np.diff(found.lrs) == pytest.approx(np.full(51, found.lrs[0]))
     assert found.lrs[-1] == pytest.approx(0.03)
     assert found.losses.shape == (2, 52)
@@ -103,7 +103,7 @@ def test_a_linear_ladder_looks_at_the_validation_part(digits: Dataset) -> None:
 
 def test_a_linear_ladder_ends_where_a_geometric_one_says(digits: Dataset, result: LrRangeResult) -> None:
     """Unless its end is given: at the end of the bracket that it finds, and both are paid for. Then nobody is told to raise that end."""
-    found = lr_range_test(MLP, digits, scale="linear")
+    found = lr_range_test(MLP, digits, scale="linear", probe=None)
     assert result.judgement.bracket is not None
     assert found.lrs[[0, -1]] == pytest.approx([result.judgement.bracket[1] / 100, result.judgement.bracket[1]])
     assert found.cost_steps == 1000
@@ -154,7 +154,7 @@ def test_a_plateau_is_climbed_with_more_steps(digits: Dataset, monkeypatch: pyte
         return noise if steps == 100 else noise - drop
 
     monkeypatch.setattr(run, "record_losses", record)
-    found = lr_range_test(MLP, digits)
+    found = lr_range_test(MLP, digits, probe=None)
     assert (found.judgement.status, found.horizon, found.cost_steps) == (Status.OK, 300, 5 * 400)
     assert "100 steps had shown nothing" in found.judgement.sentence
     asked = lr_range_test(MLP, digits, steps=100)
