@@ -1,9 +1,10 @@
 """What the learning rate that a range test suggests costs, against the best of a fine grid: ours and the other libraries' rules.
 
-48 pairs of a problem and an optimizer, 21 of them never used for tuning (``ranges/problems.py``). Of each, 40 ladders of 100 steps from
-1e-7 to 10, and 57 constant learning rates times 5 seeds, are recorded once, into runs/ranges; every rule reads the same ladders. Ours reads
-five at a time; each peer's reads every single one, as its library does, and the median of the same five. ``ranges/regret.py`` defines the
-regret.
+76 pairs of a problem and an optimizer, 28 of them not looked at before the rules were done (``ranges/problems.py``). Of each, 40 ladders of
+100 steps from 1e-7 to 10, and 57 constant learning rates times 5 seeds, are recorded once, into runs/ranges; every rule reads the same
+ladders. Ours reads five at a time, and trains with constant rates about what they suggest, which are recorded as well; where 100 steps show
+nothing, it is ladders, rates and grid of 300. Each peer's reads every single one, as its library does, and the median of the same five.
+``ranges/regret.py`` defines the regret.
 
 Usage: python -m benchmarks lr_range [--part tuned|held-out] [--print-only]
        python -m benchmarks lr_range --compare-libraries     (those that can be imported, on a part of the ladders)
@@ -21,65 +22,71 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.ranges.curves import FOLDER, GRID_SEEDS, LADDER, LADDER_SEEDS, Curves, curves_of
+from benchmarks.ranges.curves import FOLDER, GRID_SEEDS, LADDER_SEEDS, Curves, Recorded, ladder
+from benchmarks.ranges.ours import Answer, ladder_alone, whole
 from benchmarks.ranges.peers import PEERS, Rule
-from benchmarks.ranges.problems import OPTIMIZERS, problems
+from benchmarks.ranges.problems import problems
 from benchmarks.ranges.regret import Regret
 from benchmarks.results import setting, write
-from sweeper.lr_range.judge import judge
+from sweeper.lr_range.ladder import SEEDS
 
-SEEDS = 5
-"""Ladders that are read together."""
 OURS = "sweeper"
+EQUAL = 15
+"""Ladders that cost about what our whole test does."""
 HOW = f"""Regret: the share of the achievable drop of the loss that is lost by training at the suggested learning rate, not at the best of
-the grid (`benchmarks/ranges/regret.py`); {len(LADDER_SEEDS) // SEEDS} repeats with {SEEDS} seeds each, {len(GRID_SEEDS)} other seeds on
-the grid. *single*: the rule reads one ladder, as its library does; *median*: the median of the five that ours reads. The worst problem is
-the one with the highest mean over the repeats. Spread: standard deviation of the suggestion over the repeats, in decades, mean over the
-problems. No answer counts as a regret of 1."""
+the grid (`benchmarks/ranges/regret.py`), for as many steps as our ladder had: 100, or 300 where those had shown nothing; that of the
+peers' for 100. {len(LADDER_SEEDS) // SEEDS} repeats with {SEEDS} seeds each, {len(GRID_SEEDS)} other seeds on the grid.
+*sweeper, whole*: the test as it is, ladder and constant rates; *ladder*: without the constant rates (`--no-probe`). *single*: the peer's
+rule reads one ladder, as its library does; *median*: the median of the five that ours reads; *median of {EQUAL}*: about as many steps as
+our whole test. The worst problem is the one with the highest mean over the repeats. Spread: standard deviation of the suggestion over the
+repeats, in decades, mean over the problems. No answer counts as a regret of 1. Steps: optimizer steps of a test, over all seeds, mean over
+the problems."""
 BRACKET = (
-    "Our bracket overlaps the learning rates of at most 2% regret in {overlap:.1%} of the repeats, and holds the best in {holds_best:.1%}; "
-    "the largest spread of a problem is {largest_spread:.2f} decades."
+    "Our bracket ({name}) overlaps the learning rates of at most 2% regret in {overlap:.1%} of the repeats, and holds the best in "
+    "{holds_best:.1%}; the largest spread of a problem is {largest_spread:.2f} decades."
 )
 
 
-def repeats(curves: Curves, seeds: int = SEEDS) -> list[np.ndarray]:
-    """The ladders, so many at a time."""
-    return [curves.ladder[begin : begin + seeds] for begin in range(0, len(curves.ladder), seeds)]
+def medians(curves: Curves, seeds: int) -> list[np.ndarray]:
+    """The median of the ladders, so many at a time; as in ours, a ladder that is no longer finite is infinitely bad."""
+    finite = np.where(np.isfinite(curves.ladder), curves.ladder, np.inf)
+    return [np.median(finite[begin : begin + seeds], axis=0) for begin in range(0, len(finite) - seeds + 1, seeds)]
 
 
-def ours(curves: Curves, regret: Regret, seeds: int, *, plain: bool) -> dict[str, Any]:
-    """What our test says of each repeat, and what that costs."""
-    found = [judge(LADDER, losses, plain=plain) for losses in repeats(curves, seeds)]
-    costs = told([one.suggestion for one in found], regret)
+def ours(recorded: Recorded, answers: Sequence[Answer]) -> dict[str, Any]:
+    """What repeated tests of ours say, and what that costs, each at its own horizon."""
+    found = [(one, Regret.of(recorded.curves(one.horizon))) for one in answers]
     return {
-        **costs,
-        "overlap": statistics.mean(regret.overlaps(one.bracket) for one in found),
-        "holds_best": statistics.mean(one.bracket is not None and one.bracket[0] <= regret.best <= one.bracket[1] for one in found),
-        "confidence": statistics.mean(one.confidence or 0.0 for one in found),
-        "statuses": dict(Counter(one.status.value for one in found)),
+        **told([(one.suggestion, regret) for one, regret in found]),
+        "best_lr": statistics.median(regret.best for _, regret in found),
+        "overlap": statistics.mean(regret.overlaps(one.bracket) for one, regret in found),
+        "holds_best": statistics.mean(one.bracket is not None and one.bracket[0] <= regret.best <= one.bracket[1] for one, regret in found),
+        "confidence": statistics.mean(one.confidence or 0.0 for one in answers),
+        "cost": statistics.mean(one.cost for one in answers),
+        "statuses": dict(Counter(one.status.value for one in answers)),
+        "horizons": dict(Counter(one.horizon for one in answers)),
     }
 
 
-def told(suggestions: Sequence[float | None], regret: Regret) -> dict[str, Any]:
+def told(suggested: Sequence[tuple[float | None, Regret]]) -> dict[str, Any]:
     """Mean and worst regret of repeated suggestions, and their spread: the standard deviation in decades."""
-    costs = [regret(lr) for lr in suggestions]
-    logs = [float(np.log10(lr)) for lr in suggestions if lr is not None]
+    costs = [regret(lr) for lr, regret in suggested]
+    logs = [float(np.log10(lr)) for lr, _ in suggested if lr is not None]
     return {
         "regret": statistics.mean(costs),
         "worst": max(costs),
         "lr": 10 ** statistics.median(logs) if logs else None,
         "spread": statistics.pstdev(logs) if logs else None,
-        "silent": statistics.mean(lr is None for lr in suggestions),
+        "silent": statistics.mean(lr is None for lr, _ in suggested),
     }
 
 
 def read(rule: Rule, curves: Curves, regret: Regret) -> dict[str, Any]:
-    """What a peer's rule says of every single ladder, and of the medians of five."""
-    # As in our own median, a ladder that is no longer finite is infinitely bad.
-    medians = [np.median(np.where(np.isfinite(losses), losses, np.inf), axis=0) for losses in repeats(curves)]
+    """What a peer's rule says of every single ladder, and of medians of several."""
+    ways = {"single": (curves.ladder, 1), "median": (medians(curves, SEEDS), SEEDS), "median of 15": (medians(curves, EQUAL), EQUAL)}
     return {
-        "single": told([rule(LADDER, losses) for losses in curves.ladder], regret),
-        "median": told([rule(LADDER, losses) for losses in medians], regret),
+        way: {**told([(rule(ladder(), losses), regret) for losses in ladders]), "cost": seeds * len(ladder())}
+        for way, (ladders, seeds) in ways.items()
     }
 
 
@@ -90,12 +97,16 @@ def measured(part: str, folder: Path) -> dict[str, Any]:
         name = "held-out" if problem.held_out else "tuned"
         if part not in {"all", name}:
             continue
-        curves = curves_of(problem, folder)
+        recorded = Recorded(problem, folder)
+        curves = recorded.curves()
         regret = Regret.of(curves)
-        plain = problem.optimizer == OPTIMIZERS["sgd"]
-        mine = {"five": ours(curves, regret, SEEDS, plain=plain), "single": ours(curves, regret, 1, plain=plain)}
+        seeds = [range(begin, begin + SEEDS) for begin in range(0, len(LADDER_SEEDS), SEEDS)]
+        mine = {
+            "whole": ours(recorded, [whole(recorded, some) for some in seeds]),
+            "ladder": ours(recorded, [ladder_alone(recorded, some) for some in seeds]),
+        }
         rules = {OURS: mine, **{peer: read(rule, curves, regret) for peer, rule in PEERS.items()}}
-        rows.append({"problem": problem.name, "part": name, "best_lr": regret.best, "drop": regret.drop, "rules": rules})
+        rows.append({"problem": problem.name, "part": name, "drop": regret.drop, "rules": rules})
     return {**setting(), "rows": rows, "summary": [summed(rows, name) for name in dict.fromkeys(row["part"] for row in rows)]}
 
 
@@ -116,10 +127,21 @@ def summed(rows: Sequence[dict[str, Any]], part: str) -> dict[str, Any]:
                 "worst_repeat": max(one["worst"] for one in every),
                 "spread": statistics.mean(one["spread"] for one in every if one["spread"] is not None),
                 "silent": statistics.mean(one["silent"] for one in every),
+                "cost": statistics.mean(one["cost"] for one in every),
             }
-    mine = [row["rules"][OURS]["five"] for row in of_part]
-    bracket = {key: statistics.mean(one[key] for one in mine) for key in ("overlap", "holds_best")}
-    return {"part": part, "problems": len(of_part), "rules": rules, **bracket, "largest_spread": max(one["spread"] or 0.0 for one in mine)}
+    return {"part": part, "problems": len(of_part), "rules": rules, "brackets": [bracket_of(of_part, way) for way in ("whole", "ladder")]}
+
+
+def bracket_of(rows: Sequence[dict[str, Any]], way: str) -> dict[str, Any]:
+    """How good our brackets are over the problems of a part."""
+    mine = [row["rules"][OURS][way] for row in rows]
+    means = {key: statistics.mean(one[key] for one in mine) for key in ("overlap", "holds_best")}
+    return {"name": way, **means, "largest_spread": max(one["spread"] or 0.0 for one in mine)}
+
+
+def heading(*columns: str) -> tuple[str, str]:
+    """The first two lines of a table."""
+    return f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"
 
 
 def page(result: dict[str, Any]) -> str:
@@ -131,36 +153,57 @@ def page(result: dict[str, Any]) -> str:
         "",
         HOW,
     ]
+    columns = [
+        "mean regret",
+        "median problem",
+        "worst",
+        "where",
+        "problems above 0.1",
+        "worst single suggestion",
+        "spread",
+        "no answer",
+        "steps",
+    ]
     for part in result["summary"]:
         title = "Used for tuning" if part["part"] == "tuned" else "Held out"
         lines += [
             "",
             f"## {title}: {part['problems']} problems",
             "",
-            "| rule | mean regret | median problem | worst | where | problems above 0.1 | worst single suggestion | spread | no answer |",
-            "|---|---|---|---|---|---|---|---|---|",
+            *heading(
+                "rule", "mean regret", "median problem", "worst", "where", "above 0.1", "worst single", "spread", "no answer", "steps"
+            ),
         ]
         lines += [
             f"| {name} | {rule['mean']:.3f} | {rule['median']:.3f} | {rule['worst']:.3f} | {rule['where']} | {rule['above_a_tenth']} "
-            f"| {rule['worst_repeat']:.3f} | {rule['spread']:.2f} | {rule['silent']:.0%} |"
+            f"| {rule['worst_repeat']:.3f} | {rule['spread']:.2f} | {rule['silent']:.0%} | {rule['cost']:,.0f} |"
             for name, rule in part["rules"].items()
         ]
-        lines += ["", BRACKET.format(**part)]
-    lines += [
-        "",
-        "## Ours, problem by problem",
-        "",
-        "| problem | part | best lr | suggested, median | regret | worst of the repeats | spread, decades | overlap | statuses |",
-        "|---|---|---|---|---|---|---|---|---|",
+        lines += ["", *(BRACKET.format(**bracket) for bracket in part["brackets"])]
+    columns = [
+        "part",
+        "best lr",
+        "suggested, median",
+        "regret",
+        "worst of the repeats",
+        "of the ladder",
+        "spread",
+        "overlap",
+        "steps",
+        "statuses",
+        "horizon",
     ]
+    measures = "best lr", "suggested, median", "regret", "worst of the repeats", "of the ladder", "spread", "overlap", "steps"
+    columns = heading("problem", "part", *measures, "statuses", "horizons")
+    lines += ["", "## Ours, problem by problem", "", *columns]
     for row in result["rows"]:
-        one = row["rules"][OURS]["five"]
-        statuses = ", ".join(f"{status} {count}" for status, count in one["statuses"].items())
+        one, alone = row["rules"][OURS]["whole"], row["rules"][OURS]["ladder"]
+        statuses, horizons = (", ".join(f"{key} {count}" for key, count in one[kind].items()) for kind in ("statuses", "horizons"))
         suggested = "none" if one["lr"] is None else f"{one['lr']:.2g}"
         spread = "" if one["spread"] is None else f"{one['spread']:.2f}"
         lines.append(
-            f"| {row['problem']} | {row['part']} | {row['best_lr']:.2g} | {suggested} | {one['regret']:.3f} "
-            f"| {one['worst']:.3f} | {spread} | {one['overlap']:.0%} | {statuses} |"
+            f"| {row['problem']} | {row['part']} | {one['best_lr']:.2g} | {suggested} | {one['regret']:.3f} | {one['worst']:.3f} "
+            f"| {alone['regret']:.3f} | {spread} | {one['overlap']:.0%} | {one['cost']:,.0f} | {statuses} | {horizons} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -176,7 +219,7 @@ def main(arguments: list[str]) -> None:
     if options.compare_libraries:
         from benchmarks.ranges.installed import compared
 
-        ladders = [curves_of(problem, options.scratch).ladder[0] for problem in problems()]
+        ladders = [Recorded(problem, options.scratch).curves().ladder[0] for problem in problems()]
         print(*compared(ladders), sep="\n")
         return
     result = measured(options.part, options.scratch)
