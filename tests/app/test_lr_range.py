@@ -21,7 +21,7 @@ data: {source: breast_cancer}
 model: {family: mlp, width: 16}
 optimizer: {name: adamw, lr: {log: [1e-4, 1e-1]}}
 """
-TEST = {"steps": 60, "seeds": 2}
+TEST = {"steps": 60, "seeds": 2, "probe": None}
 
 
 @pytest.fixture

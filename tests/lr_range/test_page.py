@@ -33,6 +33,10 @@ def test_the_page_marks_the_answer() -> None:
 
 def test_the_page_shows_a_probe() -> None:
     """The constant rates are a panel of their own."""
-    text = page.html(result("probed"))
+    found = result("probed")
+    text = page.html(found)
+    assert found.probe is not None
+    assert found.probe.verdict.suggestion is not None
+    assert f"train with {rate(found.probe.verdict.suggestion)}" in text
     assert "training loss after 50 steps" in text
     assert "constant rate, mean" in text
