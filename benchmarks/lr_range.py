@@ -83,10 +83,10 @@ def told(suggested: Sequence[tuple[float | None, Regret]]) -> dict[str, Any]:
 
 def read(rule: Rule, curves: Curves, regret: Regret) -> dict[str, Any]:
     """What a peer's rule says of every single ladder, and of medians of several."""
-    ways = {"single": (curves.ladder, 1), "median": (medians(curves, SEEDS), SEEDS), "median of 15": (medians(curves, EQUAL), EQUAL)}
+    ways = {"single": list(curves.ladder), "median": medians(curves, SEEDS), f"median of {EQUAL}": medians(curves, EQUAL)}
     return {
         way: {**told([(rule(ladder(), losses), regret) for losses in ladders]), "cost": seeds * len(ladder())}
-        for way, (ladders, seeds) in ways.items()
+        for (way, ladders), seeds in zip(ways.items(), (1, SEEDS, EQUAL), strict=True)
     }
 
 
@@ -153,17 +153,6 @@ def page(result: dict[str, Any]) -> str:
         "",
         HOW,
     ]
-    columns = [
-        "mean regret",
-        "median problem",
-        "worst",
-        "where",
-        "problems above 0.1",
-        "worst single suggestion",
-        "spread",
-        "no answer",
-        "steps",
-    ]
     for part in result["summary"]:
         title = "Used for tuning" if part["part"] == "tuned" else "Held out"
         lines += [
@@ -180,22 +169,8 @@ def page(result: dict[str, Any]) -> str:
             for name, rule in part["rules"].items()
         ]
         lines += ["", *(BRACKET.format(**bracket) for bracket in part["brackets"])]
-    columns = [
-        "part",
-        "best lr",
-        "suggested, median",
-        "regret",
-        "worst of the repeats",
-        "of the ladder",
-        "spread",
-        "overlap",
-        "steps",
-        "statuses",
-        "horizon",
-    ]
     measures = "best lr", "suggested, median", "regret", "worst of the repeats", "of the ladder", "spread", "overlap", "steps"
-    columns = heading("problem", "part", *measures, "statuses", "horizons")
-    lines += ["", "## Ours, problem by problem", "", *columns]
+    lines += ["", "## Ours, problem by problem", "", *heading("problem", "part", *measures, "statuses", "horizons")]
     for row in result["rows"]:
         one, alone = row["rules"][OURS]["whole"], row["rules"][OURS]["ladder"]
         statuses, horizons = (", ".join(f"{key} {count}" for key, count in one[kind].items()) for kind in ("statuses", "horizons"))

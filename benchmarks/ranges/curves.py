@@ -97,7 +97,7 @@ class Recorded:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._train = self._train or _trained(self.problem)
             part = file.with_suffix(".part.npz")
-            np.savez_compressed(part, **record(self._train))
+            np.savez_compressed(part, **dict[str, Any](record(self._train)))
             part.rename(file)
         with np.load(file) as kept:
             return {name: kept[name].astype(np.float64) for name in kept.files}
