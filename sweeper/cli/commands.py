@@ -35,7 +35,7 @@ class Runner(StrEnum):
 
 SCALES = "log: many orders of magnitude; linear: a closer look at one, with the validation accuracy by the way"
 PROBE = "afterwards compare constant rates about the ladder's suggestion, 3 seeds each on the same rows, until the best is not the last one"
-METRICS = "what the probe compares; val_loss for weights that were trained before, where the training loss suggests far too high rates"
+METRICS = "what the probe compares; default: train_loss, which suggests far too high rates for weights that were trained before: val_loss"
 DECAYS = "one test per weight decay: 0,1e-4,1e-2; tells the largest that costs no validation loss at a high rate"
 
 
@@ -146,7 +146,7 @@ def lr_range(
     low: Annotated[float | None, typer.Option(help="first learning rate; default: 1e-7, linear: HIGH / STEPS")] = None,
     high: Annotated[float | None, typer.Option(help="last learning rate; default: 10, linear: where a log ladder's bracket ends")] = None,
     probe: Annotated[bool, typer.Option("--probe/--no-probe", help=PROBE)] = True,
-    metric: Annotated[ProbeMetric, typer.Option(help=METRICS)] = ProbeMetric.TRAIN_LOSS,
+    metric: Annotated[ProbeMetric | None, typer.Option(help=METRICS)] = None,
     probe_steps: Annotated[int | None, typer.Option(help="steps with each constant rate, 25 or more; default: as the ladder has")] = None,
     optimizers: Annotated[str | None, typer.Option(metavar="NAMES", help="one test per optimizer: adamw,sgd,lion")] = None,
     weight_decays: Annotated[str | None, typer.Option(metavar="NUMBERS", help=DECAYS)] = None,
@@ -160,8 +160,11 @@ def lr_range(
     combination is tested, and shown side by side.
     """
     from sweeper.app.lr_range import Options, run, show
+    from sweeper.errors import InputError
 
-    measure = metric.value if probe else None
+    if metric and not probe:
+        raise InputError.of("--metric", "", f"{metric.value} with --no-probe, which compares nothing", "one of the two")
+    measure = (metric or ProbeMetric.TRAIN_LOSS).value if probe else None
     test = {"steps": steps, "seeds": seeds, "scale": scale.value, "low": low, "high": high, "probe": measure, "probe_steps": probe_steps}
     options = Options(test, optimizers, weight_decays, batch_sizes)
     tested = run(space, overrides or (), options, _to_stderr)

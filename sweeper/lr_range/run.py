@@ -19,7 +19,7 @@ from sweeper.data.prepare import prepare
 from sweeper.errors import InputError
 from sweeper.lr_range import probe as stage
 from sweeper.lr_range.judge import Floats, Status, judge
-from sweeper.lr_range.ladder import HIGH, LOW, SEEDS, STEPS, ladder_problems, word_of
+from sweeper.lr_range.ladder import HIGH, LOW, SEEDS, SOURCE, STEPS, ladder_problems, word_of
 from sweeper.lr_range.probe import Measure
 from sweeper.lr_range.result import Looks, LrRangeResult, Scale
 from sweeper.lr_range.trials import trials_of
@@ -74,7 +74,9 @@ def lr_range_test(
     """
     kind, measure = word_of(Scale, scale, "scale"), None if probe is None else word_of(Measure, probe, "probe")
     _check(low, high, STEPS if steps is None else steps, seeds)
-    if measure is not None and probe_steps is not None:
+    if probe_steps is not None:
+        if measure is None:
+            raise InputError.of(SOURCE, "probe_steps", f"{probe_steps}, and there is no probe", "None without a probe")
         stage.check(probe_steps)
     prepared = data if data is not None else prepare(config.data, config.task)
     ladder = _Ladder(config, prepared, low, high, seeds, kind, device)

@@ -148,7 +148,9 @@ def test_objects_in_an_npz_are_not_loaded(run: Run, home: Path) -> None:
         (("lr-range", "tiny.yaml", "--low", "1", "--high", "0.1"), r"low"),
         (("lr-range", "tiny.yaml", "--optimizers", "adamw,sdg"), r'--optimizers.*did you mean "sgd"'),
         (("lr-range", "tiny.yaml", "--batch-sizes", "16,100000"), r"--batch-sizes.*100000"),
-        (("lr-range", "tiny.yaml", "--probe", "--probe-steps", "10"), r"steps.*25 or more"),
+        (("lr-range", "tiny.yaml", "--probe-steps", "10"), r"steps.*25 or more"),
+        (("lr-range", "tiny.yaml", "--no-probe", "--probe-steps", "50"), r"probe_steps.*no probe"),
+        (("lr-range", "tiny.yaml", "--no-probe", "--metric", "val_loss"), r"--metric.*--no-probe"),
     ],
 )
 def test_bad_arguments(arguments: tuple[str, ...], pattern: str, run: Run) -> None:
