@@ -66,7 +66,7 @@ def whole(recorded: Recorded, seeds: range, arms: int = stage.SEEDS) -> Answer:
         taken += int(np.sum(np.isfinite(curves)))
         return stage.ended_at(curves).T
 
-    verdict = compare(*row(first.suggestion, train), about=first.suggestion)
+    verdict = compare(*row(first.suggestion, train), first.suggestion)
     return Answer(
         verdict.suggestion or first.suggestion,
         verdict.bracket or first.bracket,

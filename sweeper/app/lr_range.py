@@ -52,6 +52,7 @@ class Tested:
         files: the three.
         trouble: why MLflow does not have it; None when it has.
         several: whether they are variants, even if there is one of them only.
+        custom: whether the model is the user's own, whose weights may have been trained before.
     """
 
     results: tuple[LrRangeResult, ...]
@@ -60,6 +61,7 @@ class Tested:
     files: tuple[Path, ...]
     trouble: str | None
     several: bool
+    custom: bool
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``: the result, or a list of them."""
@@ -101,7 +103,9 @@ def run(space_name: str, overrides: Sequence[str], options: Options, tell: Calla
     decays = readings(found, results, data)
     files = _write(home.sweep_dir(space.name) / "lr_range", results, decays, several=bool(wanted))
     trouble = _record(home, space, found, results, files, several=bool(wanted))
-    return Tested(tuple(results), tuple(decays), files[0].parent, tuple(files), trouble, bool(wanted))
+    return Tested(
+        tuple(results), tuple(decays), files[0].parent, tuple(files), trouble, bool(wanted), found[0].config.model.family == "custom"
+    )
 
 
 def show(tested: Tested) -> None:
@@ -135,7 +139,7 @@ def _show_one(tested: Tested, console: Console) -> None:
     if probe is not None:
         cost = f"{probe.horizon} steps with each, {probe.cost_steps:,} in {probe.seconds:.1f} s"
         console.print(f"probe {probe.verdict.status}: {probe.verdict.sentence} ({cost})", markup=False)
-        if probe.measure is Measure.TRAIN_LOSS:
+        if tested.custom and probe.measure is Measure.TRAIN_LOSS:
             console.print(view.PRETRAINED, style="dim", markup=False)
     if result.suggestion is not None:
         console.print(f"train with  [bold]lr {rate(result.suggestion)}[/]")

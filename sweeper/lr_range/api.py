@@ -55,7 +55,7 @@ def lr_range_test(
     seed: int = ...,
     probe: Measure | str | None = None,
     validation: Iterable[Any] | None = None,
-    probe_steps: int = ...,
+    probe_steps: int | None = None,
     accumulate: int = ...,
     precision: Name = ...,
     scaler: torch.amp.GradScaler | None = None,
@@ -78,8 +78,8 @@ def lr_range_test(*args: Any, **kwargs: Any) -> LrRangeResult:  # noqa: D417 - t
     back: batches taken from an iterator, what worker processes that persist have drawn, and whatever else your functions change
     outside of these.
 
-    It costs ``repeats * steps`` optimizer steps and memory for one copy of parameters, buffers and optimizer state; a probe 39 times
-    ``probe_steps`` more, and ``probe_steps * accumulate`` batches in memory.
+    It costs ``repeats * steps`` optimizer steps and memory for one copy of parameters, buffers and optimizer state; a probe 15 times
+    ``probe_steps`` more (of the validation loss 21 times), and ``probe_steps * accumulate`` batches in memory.
 
     The loss that the ladder shows is that of training. Weights that were trained before take less than it suggests, for it does not show
     what they forget: hand in ``validation`` for fine-tuning, and the answer is that of a probe of the validation loss.
@@ -100,12 +100,13 @@ def lr_range_test(*args: Any, **kwargs: Any) -> LrRangeResult:  # noqa: D417 - t
         repeats: how often the ladder is climbed, each time from the same weights, with other batches and random numbers; 5. A single time
             varies about twice as much.
         seed: of the random numbers; 0. The same call gives the same curves, whatever was drawn before it.
-        probe: ``train_loss`` or ``val_loss``: afterwards, train with 13 constant rates from the bracket, three times each, from the same
-            weights and on the same batches and random numbers, and compare where they end; the answer is what comes out. ``train_loss`` is
-            the mean of the last quarter of the steps. None: ``val_loss`` where there is ``validation``, else do not.
+        probe: ``train_loss`` or ``val_loss``: afterwards, train with constant rates about the one that the ladder suggests, from a ninth to
+            nine times of it, by the validation loss from a 243rd to three times; three times each, from the same weights and on the same
+            batches and random numbers. Where they end is compared, and the best is the answer. ``train_loss`` is the mean of the last
+            quarter of the steps. None: ``val_loss`` where there is ``validation``, else do not.
         validation: batches like those of ``data``, to compare the loss on: the mean over all of them in eval mode, after the last step, by
             the same loss or step function. They are read again for every rate, so no iterator will do.
-        probe_steps: with each constant rate, 25 or more; 50. Also the horizon of a probe's answer.
+        probe_steps: with each constant rate, 25 or more; None: as many as the ladder has. Also the horizon of a probe's answer.
         accumulate: batches per optimizer step; their losses are averaged.
         precision: ``fp32`` (as the model is), or the forward pass under autocast: ``bf16``, or ``fp16``, whose gradients are scaled.
         scaler: yours; None: a new one under ``fp16``. A step that it skips is repeated with the next batch, at most 20 times in a row.

@@ -25,9 +25,6 @@ MOST = 9
 WITHIN = 2.0
 """Standard errors of a difference up to which a rate is as good as the best."""
 
-DIFFERENT = 7.0
-"""Standard errors between the best and the worst rate below which all may as well be equal, where nothing else speaks for any of them."""
-
 BETTER = 1.0
 """Standard errors by which a rate must be better than the one that a ladder suggests, to take its place. None at all, and noise decides too
 often; with two, rates stay that are too low."""
@@ -58,6 +55,11 @@ class Comparison:
     error: float | None
 
 
+def about(lr: float, below: int, above: int) -> list[float]:
+    """A rate with so many below and above it, ascending, ``RATIO`` apart."""
+    return [lr * RATIO**power for power in range(-below, above + 1)]
+
+
 def row(lr: float, train: Callable[[Sequence[float]], Floats], below: int = 1) -> tuple[Floats, Floats]:
     """Train with a rate and its neighbours, and then beyond the end of the row at which the loss is lowest, until it is not the end.
 
@@ -69,7 +71,7 @@ def row(lr: float, train: Callable[[Sequence[float]], Floats], below: int = 1) -
     Returns:
         The rates ``[A]``, ascending, ``RATIO`` apart, ``MOST`` at most; and the losses ``[S, A]``.
     """
-    lrs = [lr * RATIO**power for power in range(-below, 2)]
+    lrs = about(lr, below, 1)
     losses = train(lrs)
     while len(lrs) < MOST:
         best = int(np.argmin(means_of(losses)[0]))
@@ -84,15 +86,14 @@ def row(lr: float, train: Callable[[Sequence[float]], Floats], below: int = 1) -
     return np.array(lrs), losses
 
 
-def compare(lrs: Floats, losses: Floats, what: str = "loss", about: float | None = None) -> Comparison:
+def compare(lrs: Floats, losses: Floats, suggested: float, what: str = "loss") -> Comparison:
     """Compare the losses at the end of training with constant rates.
 
     Args:
         lrs: ``[A]``, ascending, positive; a geometric ladder of three or more.
         losses: ``[S, A]``, one row per seed; not finite where training broke.
+        suggested: one of the rates, which stands unless another is better beyond the noise: the ladder speaks for it.
         what: the losses are called in sentences.
-        about: one of the rates, which is suggested unless another is better beyond the noise: something else speaks for it. None: the one
-            with the lowest loss is suggested, after smoothing over neighbours, which had better be close.
 
     Raises:
         ValueError: the arrays do not fit together.
@@ -104,10 +105,10 @@ def compare(lrs: Floats, losses: Floats, what: str = "loss", about: float | None
     finite = np.isfinite(means)
     if not finite.any():
         return Comparison(Status.NON_FINITE, f"no learning rate ended with a finite {what}", None, None, None, None)
-    lowest = int(np.argmin(means if about is not None else _smoothed(means)))
-    best = lowest if about is None else _stands(losses, lowest, int(np.argmin(np.abs(np.log(lrs / about)))))
+    lowest = int(np.argmin(means))
+    best = _stands(losses, lowest, int(np.argmin(np.abs(np.log(lrs / suggested)))))
     good = means <= means[lowest] + WITHIN * error
-    if np.ptp(means[finite]) <= DIFFERENT * error if about is None else np.array_equal(good, finite):
+    if np.array_equal(good, finite):
         sentence = f"the {what} is the same at every rate that did not break, within the noise: more steps or seeds would tell them apart"
         return Comparison(Status.NO_USABLE_REGION, sentence, None, None, None, error)
     first = last = best
@@ -130,30 +131,17 @@ def compare(lrs: Floats, losses: Floats, what: str = "loss", about: float | None
     return Comparison(status, told, lr, band, bracket, error)
 
 
-def _stands(losses: Floats, lowest: int, about: int) -> int:
-    """``about``, unless the loss of ``lowest`` is lower by more than the error of just these two: that of other rates says nothing here."""
-    rest = losses[:, about] - losses[:, lowest]
+def _stands(losses: Floats, lowest: int, suggested: int) -> int:
+    """``suggested``, unless ``lowest`` is better by more than the error of just these two: that of other rates says nothing here."""
+    rest = losses[:, suggested] - losses[:, lowest]
     error = float(np.std(rest, ddof=1)) / math.sqrt(len(rest)) if len(rest) > 1 else 0.0
-    return about if float(np.mean(rest)) <= BETTER * error else lowest
+    return suggested if float(np.mean(rest)) <= BETTER * error else lowest
 
 
 def means_of(losses: Floats) -> tuple[Floats, float]:
     """The mean over seeds of each column of ``[S, A]``, infinite where a seed is not finite; and the error of a difference of two means."""
     kept = np.all(np.isfinite(losses), axis=0)
     return np.where(kept, np.mean(np.where(kept, losses, 0.0), axis=0), math.inf), _error(losses[:, kept])
-
-
-def _smoothed(means: Floats) -> Floats:
-    """Each mean and half of its neighbours', as far as they are finite; what is not finite stays so."""
-    padded = np.concatenate([[math.inf], means, [math.inf]])
-    weights = np.stack([np.where(np.isfinite(part), weight, 0.0) for part, weight in _neighbours(padded)])
-    values = np.stack([np.where(np.isfinite(part), part, 0.0) for part, _ in _neighbours(padded)])
-    smooth = np.sum(weights * values, axis=0) / np.maximum(np.sum(weights, axis=0), 1e-300)
-    return np.where(np.isfinite(means), smooth, math.inf)
-
-
-def _neighbours(padded: Floats) -> list[tuple[Floats, float]]:
-    return [(padded[:-2], 0.5), (padded[1:-1], 1.0), (padded[2:], 0.5)]
 
 
 def _error(losses: Floats) -> float:

@@ -86,7 +86,7 @@ def lr_range_test(
     seed: int = 0,
     probe: Measure | str | None = None,
     validation: Iterable[Any] | None = None,
-    probe_steps: int = handed_probe.STEPS,
+    probe_steps: int | None = None,
     accumulate: int = 1,
     precision: Name = "fp32",
     scaler: torch.amp.GradScaler | None = None,
@@ -104,12 +104,13 @@ def lr_range_test(
     check_numbers(low, high, steps, repeats, accumulate, precision, clip_norm)
     check_model(model, optimizers)
     step, batches = check_data(loss_fn, step_fn, data)
-    measure = check_probe(probe, validation, probe_steps)
+    length = probe_steps or max(steps, stage.LEAST_STEPS)
+    measure = check_probe(probe, validation, length if probe_steps is None else probe_steps)
     home = torch.device(device) if device is not None else next(model.parameters()).device
     scaling = scaler if scaler is not None or precision != "fp16" else torch.amp.GradScaler(home.type)
     owners = [model, *optimizers, scaling, loss_fn, step_fn, *schedulers, *also_restore]
     training, feeding = Snapshot(owners, device=snapshot_device), Snapshot(sources=[batches, validation])
-    wanted = (repeats * steps + (0 if measure is None else stage.SEEDS * probe_steps)) * accumulate
+    wanted = (repeats * steps + (0 if measure is None else stage.SEEDS * length)) * accumulate
 
     def begin(number: int) -> None:
         """From where the model was handed in, with the random numbers of this repeat."""
@@ -147,16 +148,16 @@ def lr_range_test(
         seconds = time.perf_counter() - started
         verdict = judge(lrs, losses, plain=all(map(_plain, optimizers)))
         probed = None
-        if measure is not None and verdict.bracket is not None:
+        if measure is not None and verdict.suggestion is not None:
             probed = handed_probe.probe(
                 model,
                 lambda number: begin(repeats + number),
                 rungs_on,
                 stream,
-                verdict.bracket,
+                verdict.suggestion,
                 measure=measure,
                 validation=validation,
-                steps=probe_steps,
+                steps=length,
                 accumulate=accumulate,
             )
     return HandedResult(

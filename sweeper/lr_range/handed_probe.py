@@ -13,18 +13,16 @@ import numpy as np
 from torch import nn
 
 from sweeper.errors import InputError
-from sweeper.lr_range.arms import compare
+from sweeper.lr_range.arms import about, compare
 from sweeper.lr_range.climb import climb
-from sweeper.lr_range.judge import Floats
 from sweeper.lr_range.ladder import SOURCE
 from sweeper.lr_range.probe import SEEDS, Measure, Probe, ended_at
 from sweeper.lr_range.rungs import Rungs
 
-ARMS = 13
-STEPS = 50
-LOWER = 30.0
-"""A probe of the validation loss begins so far below the bracket: on weights that were trained before, a training loss suggests rates that
-are far too high."""
+REACH = {Measure.TRAIN_LOSS: (2, 2), Measure.VAL_LOSS: (5, 1)}
+"""Rates below and above the ladder's suggestion, a factor of three apart. On weights that were trained before, a training loss suggests
+rates that are far too high. All are known beforehand: a row that goes on, as that of fresh models does, would need the batches of all
+repeats at once."""
 
 
 def probe(
@@ -32,14 +30,14 @@ def probe(
     begin: Callable[[int], None],
     rungs_on: Callable[[Iterator[Any]], Rungs],
     stream: Iterator[Any],
-    bracket: tuple[float, float],
+    lr: float,
     *,
     measure: Measure,
     validation: Iterable[Any] | None,
     steps: int,
     accumulate: int,
 ) -> Probe:
-    """Train with constant learning rates from a range test's bracket, one after another, and compare where they end.
+    """Train with constant learning rates about the one that a ladder suggests, one after another, and compare where they end.
 
     All rates of a repeat see the same batches, which are kept in memory for that long: data may come from an iterator, and need not come
     again. A rate gets copies, since a step function may take its batch apart. Where fp16 skips a step, the first batches come again.
@@ -49,7 +47,7 @@ def probe(
         begin: puts everything back to where the test began, with the random numbers of this repeat.
         rungs_on: what takes steps on these batches.
         stream: endless.
-        bracket: (low, high) of the rates; a probe of the validation loss begins far below it.
+        lr: what the ladder suggests.
         measure: what they are compared by.
         validation: batches for ``val_loss``.
         steps: with each rate.
@@ -58,16 +56,16 @@ def probe(
     Raises:
         InputError: there is no batch to validate on, or the stream ended.
     """
-    lrs = rates(bracket, measure)
-    curves, ends = np.full((SEEDS, ARMS, steps), math.nan), np.full((SEEDS, ARMS), math.nan)
+    lrs = np.array(about(lr, *REACH[measure]))
+    curves, ends = np.full((SEEDS, len(lrs), steps), math.nan), np.full((SEEDS, len(lrs)), math.nan)
     started = time.perf_counter()
     for repeat in range(SEEDS):
         begin(repeat)
         batches = [deepcopy(next(stream)) for _ in range(steps * accumulate)]
-        for arm, lr in enumerate(lrs):
+        for arm, constant in enumerate(lrs):
             begin(repeat)
             rungs = rungs_on(map(deepcopy, cycle(batches)))
-            climb(rungs, np.full(steps, lr), curves[repeat, arm])
+            climb(rungs, np.full(steps, constant), curves[repeat, arm])
             if validation is not None and math.isfinite(curves[repeat, arm, -1]):
                 ends[repeat, arm] = looked_at(model, rungs, validation)
         if measure is Measure.TRAIN_LOSS:
@@ -76,20 +74,11 @@ def probe(
         measure=measure,
         lrs=lrs,
         losses=ends,
-        verdict=compare(lrs, ends, measure.words),
+        verdict=compare(lrs, ends, lr, measure.words),
         horizon=steps,
         cost_steps=int(np.sum(np.isfinite(curves))),
         seconds=time.perf_counter() - started,
     )
-
-
-def rates(bracket: tuple[float, float], measure: Measure) -> Floats:
-    """``[arms]``, the constant rates to compare: those of the bracket, for the validation loss from ``LOWER`` times below it.
-
-    They are all known beforehand: a row that goes on would need the batches of all repeats at once.
-    """
-    low, high = bracket
-    return np.geomspace(low / LOWER if measure is Measure.VAL_LOSS else low, high, ARMS)
 
 
 def looked_at(model: nn.Module, rungs: Rungs, validation: Iterable[Any]) -> float:

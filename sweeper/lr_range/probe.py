@@ -161,7 +161,7 @@ def probe(
         measure=measure,
         lrs=lrs,
         losses=losses,
-        verdict=compare(lrs, losses, measure.words, about=lr),
+        verdict=compare(lrs, losses, lr, measure.words),
         horizon=steps,
         cost_steps=taken,
         seconds=time.perf_counter() - started,

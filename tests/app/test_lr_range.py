@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,9 @@ def test_one_test_with_a_probe(home: Path, space: str, capsys: pytest.CaptureFix
     show(tested)
     said = capsys.readouterr().out
     assert all(word in said for word in ("▲", "probe ok", "train with  lr ", "search      lr: {log: [", "lr_range.html"))
+    assert "trained before" not in said
+    show(replace(tested, custom=True))
+    assert "trained before" in capsys.readouterr().out
 
     linked = tracker._client.get_run(sweep).data.tags["lr_range.run"]
     assert tracker._client.get_run(linked).data.tags["mlflow.parentRunId"] == sweep
