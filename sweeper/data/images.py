@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -37,6 +37,10 @@ class Images(Reader):
         self._files, self._size, self._mode = files, size, mode
         self.shape = (len(files), 3 if mode == "rgb" else 1, size, size)
         self.dtype = np.dtype(np.uint8)
+
+    def told(self) -> dict[str, Any]:
+        """Files, size and mode."""
+        return {"images": [str(file) for file in self._files], "size": self._size, "mode": self._mode}
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """The images of these numbers.

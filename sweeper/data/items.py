@@ -32,6 +32,10 @@ class Items(Reader):
     def __reduce__(self) -> tuple[type[Items], tuple[Way, str | None, None, tuple[int, ...], np.dtype[Any]]]:
         return Items, (self._way, self._part, None, self.shape, self.dtype)
 
+    def told(self) -> dict[str, Any]:
+        """The function, and which part of what it returns."""
+        return {**self._way.told(), "part": self._part, "shape": list(self.shape), "dtype": self.dtype.str}
+
     def read(self, rows: np.ndarray) -> np.ndarray:
         """The rows of these numbers.
 
@@ -59,6 +63,10 @@ class Way:
         self.source = source
         self._params = params
         self._folder = folder
+
+    def told(self) -> dict[str, Any]:
+        """The function, as plain data."""
+        return {"items": self.source, "params": dict(self._params), "folder": str(self._folder)}
 
     def again(self, part: str | None) -> Any:
         """Call the function here."""

@@ -38,6 +38,10 @@ class Reader(ABC):
     def read(self, rows: np.ndarray) -> np.ndarray:
         """The rows of these numbers, in this order."""
 
+    @abstractmethod
+    def told(self) -> dict[str, Any]:
+        """The way to the rows as plain data (see ``sweeper.data.elsewhere``)."""
+
 
 def pieces(source: np.ndarray | Reader, rows: np.ndarray) -> Iterator[np.ndarray]:
     """The rows of these numbers, some at a time: the same cuts whether they are in memory or not."""
@@ -72,6 +76,10 @@ class Mapped(Reader):
 
     def __reduce__(self) -> tuple[type[Mapped], tuple[Path, int, tuple[int, ...], np.dtype[Any]]]:
         return Mapped, (self.path, self.offset, self.shape, self.dtype)
+
+    def told(self) -> dict[str, Any]:
+        """File, place, shape and type."""
+        return {"mapped": str(self.path), "offset": self.offset, "shape": list(self.shape), "dtype": self.dtype.str}
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """The rows, which are visited in the file's order.
@@ -112,6 +120,10 @@ class Joined(Reader):
         self._ends = np.cumsum([reader.shape[0] for reader in readers])
         self.shape = (int(self._ends[-1]), *readers[0].shape[1:])
         self.dtype = readers[0].dtype
+
+    def told(self) -> dict[str, Any]:
+        """Each of them."""
+        return {"joined": [reader.told() for reader in self._readers]}
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """The rows of these numbers, each from its array."""

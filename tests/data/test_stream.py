@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from PIL import Image
 from sweeper.config.schema import Data
 from sweeper.data import readers, stream
 from sweeper.data.dataset import Dataset
+from sweeper.data.elsewhere import heard, told
 from sweeper.data.prepare import prepare
 from sweeper.data.readers import Mapped, map_of
 from sweeper.data.stream import Streamed
@@ -81,7 +83,7 @@ def both(source: object, beside: Path = Path(), **keys: object) -> tuple[Dataset
 
 
 def alike(held: Dataset, streamed: Dataset) -> None:
-    """Everything is the same, bit for bit."""
+    """Everything is the same, bit for bit; also for a process that is only told of it."""
     assert isinstance(streamed.train.x, Streamed)
     assert isinstance(held.train.x, np.ndarray)
     for one, other in zip((held.train, held.val, held.test), (streamed.train, streamed.val, streamed.test), strict=True):
@@ -89,6 +91,10 @@ def alike(held: Dataset, streamed: Dataset) -> None:
         assert other.x.dtype == one.x.dtype
         assert np.array_equal(other.x[:], one.x)
         assert np.array_equal(other.y, one.y)
+        assert isinstance(other.x, Streamed)
+        tree = told(other.x)
+        plain = json.loads(json.dumps({name: part for name, part in tree.items() if name != "rows"}))
+        assert np.array_equal(heard({**plain, "rows": tree["rows"]})[:], one.x)
     assert streamed.preprocessing == held.preprocessing
     assert (streamed.hash, streamed.labels, streamed.tokens) == (held.hash, held.labels, held.tokens)
     assert streamed.summary == {**held.summary, "streamed": True}

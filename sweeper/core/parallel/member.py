@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import pickle
 import sys
 import threading
 import traceback
@@ -124,15 +123,19 @@ def decode(message: bytes) -> Any:
 
 
 def pack(data: Resident) -> dict[str, Any]:
-    """The data as ``encode`` takes it, on the CPU; streamed inputs as what a worker gets of them, too: how and where they are read."""
+    """The data as ``encode`` takes it, on the CPU; of streamed inputs, how and where they are read."""
+    import torch
+
     from sweeper.core.batches import Rows, StreamedRows
+    from sweeper.data.elsewhere import told
 
     found = {field.name: getattr(data, field.name) for field in fields(data) if field.name != "device"}
     for name, value in found.items():
         if isinstance(value, Rows):
             found[name] = value.x.cpu(), value.y.cpu()
         elif isinstance(value, StreamedRows):
-            found[name] = pickle.dumps(value.x.source), value.y.cpu()
+            x = told(value.x.source)
+            found[name] = {**x, "rows": torch.from_numpy(x["rows"])}, value.y.cpu()
     return found
 
 
@@ -140,13 +143,13 @@ def unpack(packed: dict[str, Any], device: torch.device) -> Resident:
     """The data again, on a device."""
     from sweeper.core.batches import Resident, Rows, Source, StreamedRows
     from sweeper.core.stream import Stream
+    from sweeper.data.elsewhere import heard
 
     parts: dict[str, Source] = {}
     for name in ("train", "val"):
         x, y = packed[name]
-        if isinstance(x, bytes):
-            source = pickle.loads(x)  # noqa: S301 - from the process that started this one, by a socket that no other has
-            parts[name] = StreamedRows(Stream(source, device), y.to(device))
+        if isinstance(x, dict):
+            parts[name] = StreamedRows(Stream(heard({**x, "rows": x["rows"].numpy()}), device), y.to(device))
         else:
             parts[name] = Rows(x.to(device), y.to(device))
     return Resident(**{**packed, **parts}, device=device)
