@@ -21,6 +21,7 @@ from sweeper.config.space import Space
 from sweeper.ledger.owner import Owner
 from sweeper.ledger.records import NewSweep
 from sweeper.ledger.store import Ledger
+from sweeper.runners.calls import PipedDesk, answer
 from sweeper.trial import Outcome, Report, Stop, Verdict
 
 if TYPE_CHECKING:
@@ -87,28 +88,30 @@ class Counter:
 
     def serve(self, pipe: Connection) -> None:
         """Answer until the process at the other end is gone."""
-        while True:
+        try:
+            answer(pipe, self._call)
+        except (EOFError, OSError):
+            if not self._recorder.done.is_set():
+                self._stop("a worker process ended early")
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        with self._lock:
             try:
-                method, arguments, options = pipe.recv()
-            except (EOFError, ConnectionResetError):
-                if not self._recorder.done.is_set():
-                    self.trouble = "a worker process ended early"
-                    self._recorder.done.set()
-                return
-            with self._lock:
-                try:
-                    answer = getattr(self._desk, method)(*arguments, **options)
-                except Exception as error:  # noqa: BLE001 - raised where it was asked
-                    answer = error
-                if method == "report" and not isinstance(answer, Exception):
-                    self._record(arguments[1], answer)
-            if method == "fail" or isinstance(answer, Exception):
-                self.trouble = f"{method}: {answer or arguments}"
-                self._recorder.done.set()
-            try:
-                pipe.send(answer)
-            except (BrokenPipeError, ConnectionResetError):
-                return
+                found = getattr(self._desk, method)(*arguments)
+            except Exception as error:
+                self._stop(f"{method}: {error}")
+                raise
+            if method == "report":
+                self._record(arguments[1], found)
+            elif method == "exchange":
+                self._record(arguments[2], found[0])
+            elif method == "fail":
+                self._stop(f"{method}: {arguments}")
+            return found
+
+    def _stop(self, trouble: str) -> None:
+        self.trouble = trouble
+        self._recorder.done.set()
 
     def _record(self, reports: Sequence[Report], verdicts: Sequence[Verdict]) -> None:
         ended: dict[int, tuple[float, Outcome]] = {}
@@ -120,28 +123,11 @@ class Counter:
             self._recorder.end(at, number, outcome)
 
 
-class _Desk:
-    """The desk as a worker process sees it: every method is a question through the pipe."""
-
-    def __init__(self, pipe: Connection) -> None:
-        self._pipe = pipe
-
-    def __getattr__(self, method: str) -> Any:
-        def ask(*arguments: Any, **options: Any) -> Any:
-            self._pipe.send((method, arguments, options))
-            answer = self._pipe.recv()
-            if isinstance(answer, Exception):
-                raise answer
-            return answer
-
-        return ask
-
-
 def sessions(pipe: Connection, name: str, train: Train) -> None:
     """The job of a process: sessions until nothing is open."""
     from sweeper.runners.session import Session
 
-    desk: Any = _Desk(pipe)
+    desk = PipedDesk(pipe)
     while desk.open():
         Session(name, desk, train).run(math.inf)
         time.sleep(0.02)  # what is left is in the other's hands, for now

@@ -138,8 +138,8 @@ def test_search_quality(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 @pytest.mark.slow
 def test_a_search(tmp_path: Path) -> None:
-    """Two trials by the processes that every arm of the searches' quality has."""
-    trace = Runs(tmp_path, 2).made("spirals", 0, "random-none-auto")
+    """Two trials by the processes that every arm of the searches' quality has, one by one as the reference trains them."""
+    trace = Runs(tmp_path, 2).made("spirals", 0, REFERENCE)
     assert trace.trials == len(trace.best) == 2
 
 
