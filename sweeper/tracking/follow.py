@@ -222,12 +222,14 @@ class _Ending:
 def _copy(mirror: Mirror, sweep: str, ending: _Ending) -> int:
     turn, warm, last = TURN_S, False, (-1, "")
     while True:
+        # Asked before the turn: an end that comes after its last look has not been told.
+        over = mirror.over(sweep)
         pending, error = _turn(mirror, sweep, ending)
         if (pending, error) != last:
             _say(pending, error)
             last = (pending, error)
         down = error and ending.near_for() > DOWN_S
-        if down or ending.due() or (pending == 0 and (ending.near or mirror.over(sweep))):
+        if down or ending.due() or (pending == 0 and (ending.near or over)):
             return pending
         if not warm and not error:
             os.nice(NICENESS)

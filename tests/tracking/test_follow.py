@@ -34,9 +34,11 @@ class Mirror:
         self.error = self.now["error"]
         with state.with_suffix(".calls").open("a") as calls:
             calls.write(f"{time.monotonic()} {patience_s}\\n")
+        if self.now["ends"]:  # behind its back, once it has looked
+            state.write_text(json.dumps({**self.now, "over": True, "ends": False}))
         return self.now["pending"]
     def over(self, sweep):
-        return self.now["over"]
+        return json.loads(state.read_text())["over"]
 
 sys.exit(3 if follow.follow(Mirror(), "mlp", lock) else 0)
 """
@@ -62,10 +64,10 @@ class Started:
         command = [sys.executable, "-c", WRITER, str(self.state), str(self.lock)]
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=self.said, stderr=self.complaints)
 
-    def set(self, pending: int = 0, over: bool = False, error: str | None = None) -> None:
+    def set(self, pending: int = 0, over: bool = False, error: str | None = None, ends: bool = False) -> None:
         """What the mirror sees from now on."""
         part = self.state.with_suffix(".part")
-        part.write_text(json.dumps({"pending": pending, "over": over, "error": error}))
+        part.write_text(json.dumps({"pending": pending, "over": over, "error": error, "ends": ends}))
         part.replace(self.state)
 
     def calls(self) -> list[list[float]]:
@@ -93,6 +95,14 @@ def until(true: Callable[[], bool], seconds: float = 30.0) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_an_end_that_comes_during_a_turn_is_told_in_another(started: Started) -> None:
+    """The turn that had nothing left to tell did not know of it."""
+    started.set(ends=True)
+    started.process.wait(30)
+    last = float(started.state.with_suffix(".calls").read_text().splitlines()[-1].split()[0])
+    assert last > started.state.stat().st_mtime - time.time() + time.monotonic()
 
 
 def test_the_writer_ends_by_itself_when_the_sweep_is_over_and_told(started: Started) -> None:
