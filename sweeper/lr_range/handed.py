@@ -104,8 +104,8 @@ def lr_range_test(
     check_numbers(low, high, steps, repeats, accumulate, precision, clip_norm)
     check_model(model, optimizers)
     step, batches = check_data(loss_fn, step_fn, data)
-    length = probe_steps or max(steps, stage.LEAST_STEPS)
-    measure = check_probe(probe, validation, length if probe_steps is None else probe_steps)
+    length = stage.length_of(probe_steps, steps)
+    measure = check_probe(probe, validation, length)
     home = torch.device(device) if device is not None else next(model.parameters()).device
     scaling = scaler if scaler is not None or precision != "fp16" else torch.amp.GradScaler(home.type)
     owners = [model, *optimizers, scaling, loss_fn, step_fn, *schedulers, *also_restore]

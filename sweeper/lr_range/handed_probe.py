@@ -13,7 +13,7 @@ import numpy as np
 from torch import nn
 
 from sweeper.errors import InputError
-from sweeper.lr_range.arms import about, compare
+from sweeper.lr_range.arms import about
 from sweeper.lr_range.climb import climb
 from sweeper.lr_range.ladder import SOURCE
 from sweeper.lr_range.probe import SEEDS, Measure, Probe, ended_at
@@ -70,15 +70,8 @@ def probe(
                 ends[repeat, arm] = looked_at(model, rungs, validation)
         if measure is Measure.TRAIN_LOSS:
             ends[repeat] = ended_at(curves[repeat])
-    return Probe(
-        measure=measure,
-        lrs=lrs,
-        losses=ends,
-        verdict=compare(lrs, ends, lr, measure.words),
-        horizon=steps,
-        cost_steps=int(np.sum(np.isfinite(curves))),
-        seconds=time.perf_counter() - started,
-    )
+    cost = int(np.sum(np.isfinite(curves)))
+    return Probe.of(measure, lrs, ends, lr, horizon=steps, cost_steps=cost, seconds=time.perf_counter() - started)
 
 
 def looked_at(model: nn.Module, rungs: Rungs, validation: Iterable[Any]) -> float:

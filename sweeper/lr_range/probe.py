@@ -72,6 +72,11 @@ class Probe:
     cost_steps: int
     seconds: float
 
+    @classmethod
+    def of(cls, measure: Measure, lrs: Floats, losses: Floats, suggested: float, *, horizon: int, cost_steps: int, seconds: float) -> Probe:
+        """The comparison of these rates, about the one that the ladder suggested."""
+        return cls(measure, lrs, losses, compare(lrs, losses, suggested, measure.words), horizon, cost_steps, seconds)
+
     def as_dict(self) -> dict[str, Any]:
         """JSON data; losses that are not finite become null."""
         verdict = self.verdict
@@ -157,15 +162,7 @@ def probe(
         return ends.reshape(len(lrs), seeds).T
 
     lrs, losses = row(lr, train, BELOW[measure])
-    return Probe(
-        measure=measure,
-        lrs=lrs,
-        losses=losses,
-        verdict=compare(lrs, losses, lr, measure.words),
-        horizon=steps,
-        cost_steps=taken,
-        seconds=time.perf_counter() - started,
-    )
+    return Probe.of(measure, lrs, losses, lr, horizon=steps, cost_steps=taken, seconds=time.perf_counter() - started)
 
 
 def ended_at(curves: NDArray[np.floating]) -> Floats:
@@ -176,6 +173,11 @@ def ended_at(curves: NDArray[np.floating]) -> Floats:
 
 def _constant(_step: int) -> float:
     return 1.0
+
+
+def length_of(wanted: int | None, ladder: int) -> int:
+    """Steps with each rate: what is wanted, or as many as the ladder has."""
+    return max(ladder, LEAST_STEPS) if wanted is None else wanted
 
 
 def check(steps: int, seeds: int = SEEDS) -> None:

@@ -84,7 +84,7 @@ def lr_range_test(
     if steps is None and found.judgement.status is Status.NO_USABLE_REGION:
         found = _after(found, ladder.climb(LONGER))
     if measure is not None and (suggestion := found.judgement.suggestion) is not None:
-        length = probe_steps or max(found.horizon, stage.LEAST_STEPS)
+        length = stage.length_of(probe_steps, found.horizon)
         found = replace(found, probe=stage.probe(config, prepared, suggestion, measure=measure, steps=length, device=device))
     return replace(found, settings=settings or {})
 

@@ -42,6 +42,16 @@ def answered(study: Study, answer: Answer = lambda _: OK, lanes: int = 1) -> lis
             study.brackets.take(wanted.test.digest, answer(wanted.test))
 
 
+def noted(tests: list[RangeTest]) -> Answer:
+    """An answer that keeps what it was asked."""
+
+    def answer(test: RangeTest) -> RangeFinding:
+        tests.append(test)
+        return OK
+
+    return answer
+
+
 def everything(study: Study, answer: Answer = lambda _: OK) -> list[Trial]:
     """All trials, none of them trained."""
     trials: list[Trial] = []
@@ -85,12 +95,7 @@ optimizer: {name: adamw, lr: auto}
 def test_continuous_params_of_a_custom_model_share_a_test() -> None:
     """All params fix its shape, but a test per value of a continuous one would be a test per shape that is ever drawn."""
     wanted: list[RangeTest] = []
-
-    def answer(test: RangeTest) -> RangeFinding:
-        wanted.append(test)
-        return OK
-
-    trials = everything(Study(space(CUSTOM, sampler="random"), 24), answer)
+    trials = everything(Study(space(CUSTOM, sampler="random"), 24), noted(wanted))
     assert len({trial.shape for trial in trials}) > 2
     assert sorted(test.config["model"]["params"]["width"] for test in wanted) == [32, 64]
     assert {test.config["model"]["params"]["p"] for test in wanted} == {0.2}
@@ -125,12 +130,7 @@ def test_what_the_test_does_not_depend_on_is_not_tested_twice() -> None:
     """Shapes that differ in the schedule or in the number of epochs share a bracket."""
     text = FLAT.replace("epochs: 20", "epochs: {choice: [10, 20]}") + "schedule: {choice: [{name: constant}, {name: cosine}]}\n"
     tests: list[RangeTest] = []
-
-    def answer(test: RangeTest) -> RangeFinding:
-        tests.append(test)
-        return OK
-
-    trials = everything(Study(space(text, sampler="random"), 32), answer)
+    trials = everything(Study(space(text, sampler="random"), 32), noted(tests))
     assert len({trial.shape for trial in trials}) > 1
     assert len(tests) == 1
 
