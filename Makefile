@@ -34,7 +34,7 @@ check: .venv/ready ## look for mistakes in data, model and space first: SPACE=ml
 	@[ -n "$$SPACE" ] || { echo 'which space? for example: make check SPACE=mlp' >&2; exit 2; }; \
 	$(SWEEPER) check $$ARGS -- "$$SPACE"
 
-lr-range: .venv/ready ## learning-rate range test of a space: SPACE=mlp [ARGS="--probe"]
+lr-range: .venv/ready ## learning-rate range test of a space: SPACE=mlp [ARGS="--no-probe"]
 	@[ -n "$$SPACE" ] || { echo 'which space? for example: make lr-range SPACE=mlp' >&2; exit 2; }; \
 	$(SWEEPER) lr-range $$ARGS -- "$$SPACE"
 

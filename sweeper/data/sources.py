@@ -51,9 +51,14 @@ def read(data: Data, source: str) -> Content:
     if kind == "folder":
         if not path.is_dir():
             found = f"{data.source!r} is neither a folder nor a file of a known kind"
-            raise InputError.of(source, "data.source", found, SOURCE_WORDS, f"looked in {Path.cwd()}")
+            raise InputError.of(source, "data.source", found, SOURCE_WORDS, _looked_in(source))
         return _folder(data, path)
     return _file(data, path, source)
+
+
+def _looked_in(source: str) -> str:
+    """Where a relative path was looked up."""
+    return f"looked in {' and '.join(dict.fromkeys(str(folder) for folder in (Path.cwd(), Path(source).parent.resolve())))}"
 
 
 def _file(data: Data, path: Path, source: str) -> Content:
@@ -63,7 +68,7 @@ def _file(data: Data, path: Path, source: str) -> Content:
             [entry for entry in path.parent.glob("*") if entry.suffix.lower() in {**TABLES, **ARRAYS}] if path.parent.is_dir() else []
         )
         names = {entry.name: str(entry) for entry in siblings} | {name: name for name in BUILT_IN}
-        near = hint(path.name, names) or f"looked in {Path.cwd()}"
+        near = hint(path.name, names) or _looked_in(source)
         raise InputError.of(source, "data.source", f"there is no file {data.source!r}", SOURCE_WORDS, near)
     name, suffix = str(path), path.suffix.lower()
     try:

@@ -58,6 +58,13 @@ def test_a_source_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert hint in problem.hint
 
 
+def test_both_folders_in_which_a_file_was_looked_up_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current one, and that of the space file."""
+    monkeypatch.chdir(tmp_path)
+    (problem,) = refused(Data(source="absent.csv", target="churned"), source="spaces/space.yaml")
+    assert problem.hint == f"looked in {tmp_path} and {tmp_path / 'spaces'}"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "found"),
     [
