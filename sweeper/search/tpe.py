@@ -76,7 +76,11 @@ class TpeSampler:
             fixed = {name: value for name, value in self._best[1].values.items() if name in self._structural}
         kind = "sibling" if fixed else "free"
         with _quiet():
-            sampler = TPESampler(n_startup_trials=STARTUP_TRIALS, seed=keyed_seed(self._seed, "tpe", kind, place.number, attempt))
+            sampler = TPESampler(
+                n_startup_trials=STARTUP_TRIALS,
+                multivariate=False,
+                seed=keyed_seed(self._seed, "tpe", kind, place.number, attempt),
+            )
         with self._history.draft(sampler, fixed) as draft:
 
             def learnt(leaf: Leaf, bracket: Bracket) -> Scalar:
