@@ -86,6 +86,37 @@ def lane_losses(
     return (1.0 - label_smoothing) * plain - label_smoothing * spread.mean((-1, -2))
 
 
+@torch.no_grad()
+def lane_gradients(
+    outputs: torch.Tensor,
+    y: torch.Tensor,
+    task: str,
+    label_smoothing: torch.Tensor,
+    weight: torch.Tensor | None = None,
+    other: torch.Tensor | None = None,
+    other_weight: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """The gradient of the sum of ``lane_losses`` by ``outputs``, written out, float32 of their shape; arguments as there."""
+    outputs = outputs.float()
+    share = 1.0 / (y.shape[1] if task != "multilabel" else y.shape[1] * y.shape[2])
+    targets = [(y, weight)] if other is None else [(y, weight), (other, other_weight)]
+    if task != "classification":
+        values = outputs.sigmoid() if task == "multilabel" else outputs * 2.0
+        scaled = [(2.0 * target.unsqueeze(-1) if task == "regression" else target, counts) for target, counts in targets]
+        parts = [(values - target) * (1.0 if counts is None else counts.unsqueeze(-1)) for target, counts in scaled]
+        return sum(parts[1:], parts[0]).mul_(share)
+    found = functional.softmax(outputs.transpose(1, 2), 1)  # classes before rows: see task_loss
+    smoothing = label_smoothing.view(-1, 1, 1)
+    spread = smoothing / outputs.shape[-1]
+    if weight is not None:
+        total = (weight if other_weight is None else weight + other_weight).unsqueeze(1)
+        found, spread = found * total, spread * total
+    for target, counts in targets:
+        hit = smoothing - 1.0 if counts is None else (smoothing - 1.0) * counts.unsqueeze(1)
+        found.scatter_add_(1, target.unsqueeze(1), hit.expand(-1, 1, target.shape[1]))
+    return found.sub_(spread).mul_(share).transpose(1, 2)
+
+
 def hits(outputs: torch.Tensor, y: torch.Tensor, task: str) -> torch.Tensor:
     """How many rows are right: those whose class has the largest of ``outputs`` [..., n, classes]; of rows with labels, the share that is.
 

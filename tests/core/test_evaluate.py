@@ -116,3 +116,23 @@ def test_weighted_rows_are_a_mean_over_rows() -> None:
     found = evaluate.training_loss(outputs, Rows(outputs, y, weight), "classification", 0.1)
     expected = (functional.cross_entropy(outputs, y, reduction="none", label_smoothing=0.1) * weight).mean()
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("rows", ["plain", "weighted", "mixed"])
+@pytest.mark.parametrize("task", ["classification", "multilabel", "regression"])
+def test_the_losses_gradient_is_autograds(task: str, rows: str) -> None:
+    """What the stack writes out by hand, with smoothing, weights and second targets."""
+    torch.manual_seed(0)
+    outputs = torch.randn(2, 5, 1 if task == "regression" else 3, requires_grad=True)
+
+    def targets() -> torch.Tensor:
+        if task == "classification":
+            return torch.randint(0, 3, (2, 5))
+        return torch.randn(2, 5) if task == "regression" else torch.randint(0, 2, (2, 5, 3)).float()
+
+    weight = None if rows == "plain" else torch.rand(2, 5)
+    other, other_weight = (targets(), torch.rand(2, 5)) if rows == "mixed" else (None, None)
+    arguments = (targets(), task, torch.tensor([0.0, 0.2]), weight, other, other_weight)
+    (expected,) = torch.autograd.grad(evaluate.lane_losses(outputs, *arguments).sum(), outputs)
+    found = evaluate.lane_gradients(outputs, *arguments)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-7)

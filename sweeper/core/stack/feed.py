@@ -13,6 +13,7 @@ from sweeper.core.batches import Plan, Resident, Rows, order_of
 from sweeper.core.dropout import Noise
 from sweeper.core.stack.forward import Fit
 from sweeper.core.stack.fused_lane import FusedLane
+from sweeper.core.stack.slabs import padded
 
 LANE_BYTES = 4 * 2**20
 """Rows and noise of a lane that are gathered at a time. It does not depend on the number of lanes, and so neither does the order in
@@ -72,14 +73,6 @@ class Run:
     begin: int
     batches: int
     rows: int
-
-
-def padded(x: torch.Tensor, length: int, axis: int) -> torch.Tensor:
-    """Zeros after the end of an axis."""
-    if x.shape[axis] == length:
-        return x
-    more = x.new_zeros(*x.shape[:axis], length - x.shape[axis], *x.shape[axis + 1 :])
-    return torch.cat([x, more], axis)
 
 
 def epoch_of(lanes: Sequence[FusedLane], data: Resident, plan: Plan, fit: Fit) -> Iterator[Chunk]:

@@ -15,19 +15,20 @@ from sweeper.core import init, models, monitor, optim, schedule
 from sweeper.core.augment import Augmentation
 from sweeper.core.batches import Plan, Resident
 from sweeper.core.diagnose import WATCHED
-from sweeper.core.evaluate import CHUNK_BYTES, hits, lane_losses, scores
+from sweeper.core.evaluate import CHUNK_BYTES, hits, lane_gradients, lane_losses, scores
 from sweeper.core.schedule import Schedule
 from sweeper.core.stack import kernels
-from sweeper.core.stack.feed import Batch, Chunk, epoch_of, padded
+from sweeper.core.stack.feed import Batch, Chunk, epoch_of
 from sweeper.core.stack.forward import Fit, fit
 from sweeper.core.stack.fused_lane import FusedLane
 from sweeper.core.stack.graph import Replayed
-from sweeper.core.stack.sequence import Pass
-from sweeper.core.stack.slabs import Slabs
+from sweeper.core.stack.layers import Pass
+from sweeper.core.stack.slabs import Slabs, padded
 from sweeper.trial import Metric, Trial
 
 Step: TypeAlias = tuple[torch.Tensor, ...]
-"""Outputs [K, rows, outputs] and losses [K] before the step, and the gradients' norms [K] before clipping; or a part of these."""
+"""Outputs [K, rows, outputs] and losses [K] before the step (NaN where nobody records them), and the gradients' norms [K] before
+clipping; or a part of these."""
 
 
 LOOK_EVERY = 10
@@ -69,6 +70,8 @@ class FusedStack:
         self._idle: list[FusedLane] = []
         self._last_rates: list[float] = []
         self._looking = False
+        # What a recorded step returns is fixed, and a device that waits for nobody does not mind.
+        self._recording = data.device.type != "cpu"
         self._before = torch.empty(0)
         self._make(len(trials), config)
         for slot, trial in enumerate(trials):
@@ -109,6 +112,7 @@ class FusedStack:
     def record(self, steps: int) -> torch.Tensor:
         """See ``Stack.record``."""
         found: list[torch.Tensor] = []
+        self._recording = True
         for _, loss, _ in islice(self._endless(), steps):
             found.append(loss)
             if len(found) % LOOK_EVERY == 0 and not torch.isfinite(loss).any():
@@ -143,6 +147,7 @@ class FusedStack:
         self._slabs = Slabs(self._template, lanes, device)
         self._optimizer = kernels.build(config.optimizer, self._slabs)
         self._smoothing, self._clip, self._clip_value = (torch.zeros(lanes, device=device) for _ in range(3))
+        self._unknown = torch.full((lanes,), torch.nan, device=device)
         self._step: Callable[..., Step] = self._take_step
         self._add: Callable[..., Step] = self._add_gradient
         self._finish: Callable[..., Step] = self._update
@@ -272,12 +277,11 @@ class FusedStack:
         other_weight: torch.Tensor | None,
         *masks: torch.Tensor | None,
     ) -> tuple[torch.Tensor, torch.Tensor, tuple[torch.Tensor, ...]]:
-        leaves = self._slabs.leaves
-        dropped = [mask for mask in masks if mask is not None]
-        outputs = self._fit.forward(x, Pass(leaves, self._slabs.buffers, dropped, y.shape[1], training=True))
-        losses = lane_losses(outputs, y, self._data.task, self._smoothing, weight, other, other_weight)
-        # The sum, not the mean: a lane's gradient is that of its own loss.
-        return outputs.detach(), losses.detach(), torch.autograd.grad(losses.sum(), list(leaves.values()))
+        task, smoothing, weights = self._data.task, self._smoothing, (weight, other, other_weight)
+        this = Pass(self._slabs.leaves, self._slabs.buffers, [mask for mask in masks if mask is not None], y.shape[1], training=True)
+        outputs, gradients = self._fit.forward.differentiate(x, this, lambda outputs: lane_gradients(outputs, y, task, smoothing, *weights))
+        losses = lane_losses(outputs, y, task, smoothing, *weights) if self._recording else self._unknown
+        return outputs, losses, gradients
 
     def _update(self, rates: torch.Tensor | Sequence[float]) -> Step:
         norms = torch.linalg.vector_norm(self._slabs.gradient, dim=1)

@@ -15,8 +15,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from sweeper.core.dropout import dropouts
 from sweeper.core.models.parts import NORMS
 from sweeper.core.monitor import tapped
+from sweeper.core.stack.layers import Pass, Tensors
 from sweeper.core.stack.masks import Drop
-from sweeper.core.stack.sequence import Pass, Tensors
+from sweeper.core.stack.sequence import LossGradient
 
 
 class GeneralForward:
@@ -59,6 +60,12 @@ class GeneralForward:
         with _attention(x.device):
             out: torch.Tensor = vmap(self._one)(leaves, dict(this.buffers), self._cast(x), list(this.masks))
         return out
+
+    def differentiate(self, x: torch.Tensor, this: Pass, by: LossGradient) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+        """See ``sweeper.core.stack.sequence.Forward``."""
+        outputs = self(x, this)
+        gradient = by(outputs.detach()).to(outputs.dtype)
+        return outputs.detach(), torch.autograd.grad(outputs, list(this.leaves.values()), gradient)
 
     def activations(self, x: torch.Tensor, this: Pass) -> list[torch.Tensor]:
         """See ``sweeper.core.stack.sequence.Forward``."""

@@ -12,6 +12,14 @@ ALIGN = 32
 depend neither on which lane it is nor on how many there are."""
 
 
+def padded(x: torch.Tensor, length: int, axis: int) -> torch.Tensor:
+    """Zeros after the end of an axis."""
+    if x.shape[axis] == length:
+        return x
+    more = x.new_zeros(*x.shape[:axis], length - x.shape[axis], *x.shape[axis + 1 :])
+    return torch.cat([x, more], axis)
+
+
 class Slabs:
     """Parameters, gradients and buffers of K models.
 

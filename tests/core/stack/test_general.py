@@ -10,8 +10,8 @@ from sweeper.config.schema import Cnn, Rnn
 from sweeper.core import models
 from sweeper.core.dropout import Dropout
 from sweeper.core.stack.general import GeneralForward
+from sweeper.core.stack.layers import Pass
 from sweeper.core.stack.masks import drops
-from sweeper.core.stack.sequence import Pass
 from sweeper.core.stack.slabs import Slabs
 
 CPU = torch.device("cpu")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -9,7 +11,9 @@ from torch import nn
 from sweeper.config.schema import Cnn, Mlp
 from sweeper.core import models
 from sweeper.core.dropout import Dropout
-from sweeper.core.stack.sequence import Pass, SequenceForward
+from sweeper.core.models.parts import ACTIVATIONS
+from sweeper.core.stack.layers import Pass
+from sweeper.core.stack.sequence import SequenceForward
 from sweeper.core.stack.slabs import ALIGN, Slabs
 
 CPU = torch.device("cpu")
@@ -54,12 +58,13 @@ def test_every_layers_part_of_a_lane_is_a_whole_number_of_lines(width: int) -> N
     assert all(forward.row_unit * size % ALIGN == 0 for size in (7, width, 3))
 
 
-@pytest.mark.parametrize("norm", ["none", "batch", "layer"])
-@pytest.mark.parametrize("training", [False, True])
-def test_each_lane_is_its_own_model(norm: str, training: bool) -> None:
-    """Outputs, gradients and running statistics are those of K models one by one; rows of padding come to nothing."""
+@pytest.mark.parametrize(
+    ("norm", "activation"), [("none", "tanh"), ("batch", "relu"), ("layer", "gelu"), *(("none", a) for a in ACTIVATIONS)]
+)
+def test_each_lane_is_its_own_model(norm: Any, activation: Any) -> None:
+    """Outputs, gradients and running statistics are those autograd finds for K models one by one; rows of padding come to nothing."""
     torch.manual_seed(0)
-    nets = [models.build(Mlp(width=6, norm=norm, activation="tanh"), (7,), 3).train(training) for _ in range(3)]
+    nets = [models.build(Mlp(width=6, norm=norm, activation=activation), (7,), 3) for _ in range(3)]
     forward = layered(nets[0])
     assert forward is not None
     slabs = Slabs(nets[0], 3, CPU)
@@ -69,18 +74,31 @@ def test_each_lane_is_its_own_model(norm: str, training: bool) -> None:
         slabs.load(row, net.state_dict())
     x = torch.randn(3, 5, 7)
     padded = torch.cat([x, torch.zeros(3, forward.row_unit - 5, 7)], 1)
-    out = forward(padded, Pass(slabs.leaves, slabs.buffers, [], 5, training))
-    assert out.shape == (3, 5, 3)
     weights = torch.randn(3, 5, 3)
-    gradients = dict(zip(slabs.leaves, torch.autograd.grad((out * weights).sum(), list(slabs.leaves.values())), strict=True))
+    before = forward(padded, Pass(slabs.leaves, slabs.buffers, [], 5, training=False))
+    out, found = forward.differentiate(padded, Pass(slabs.leaves, slabs.buffers, [], 5, training=True), lambda _: weights)
+    gradients = dict(zip(slabs.leaves, found, strict=True))
+    assert out.shape == (3, 5, 3)
     for row, net in enumerate(nets):
-        single = net(x[row])
+        torch.testing.assert_close(before[row], net.eval()(x[row]), rtol=1e-5, atol=1e-6)
+        single = net.train()(x[row])
         (single * weights[row]).sum().backward()
         torch.testing.assert_close(out[row], single, rtol=1e-5, atol=1e-6)
         for name, parameter in net.named_parameters():
             torch.testing.assert_close(gradients[name][row], parameter.grad, rtol=1e-4, atol=1e-5)
         for name, buffer in net.named_buffers():
             torch.testing.assert_close(slabs.buffers[name][row], buffer, rtol=1e-5, atol=1e-6)
+
+
+def test_rows_stay_what_they_are_under_an_activation_in_place() -> None:
+    """The batched layers change no input, whatever the module would do."""
+    model = nn.Sequential(nn.ELU(inplace=True), nn.Linear(7, 2))
+    forward = layered(model)
+    assert forward is not None
+    slabs, x = Slabs(model, 2, CPU), -torch.rand(2, 32, 7)
+    before = x.clone()
+    forward(x, Pass(slabs.leaves, slabs.buffers, [], 32, training=False))
+    assert torch.equal(x, before)
 
 
 def test_products_have_the_precision_and_norms_are_exact() -> None:
