@@ -23,7 +23,7 @@ from torch import nn
 
 from benchmarks.results import setting, write
 from sweeper.config.files import config_from_tree, tree_of
-from sweeper.core import models
+from sweeper.core import memory, models
 from sweeper.core.batches import Resident, Rows
 from sweeper.core.dropout import Dropout
 from sweeper.core.models.transformer import Attention
@@ -201,6 +201,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--net", help="only nets whose name has this in it; nothing is written")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    memory.keep_freed()  # as a worker does; the plain loops profit, too
     device = torch.device(options.device)
     rows = []
     for net in NETS + (LARGER if options.device == "cuda" else ()):

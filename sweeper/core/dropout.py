@@ -42,14 +42,14 @@ def _uniform(n: int, generator: torch.Generator) -> torch.Tensor:
     return torch.randint(-LEVELS // 2, LEVELS // 2, (n,), dtype=torch.int16, device=generator.device, generator=generator)
 
 
-def kept(drawn: torch.Tensor, low: torch.Tensor | int, factor: torch.Tensor | float) -> torch.Tensor:
-    """Float32 masks: ``factor`` where a drawn number is at least ``low``, else 0; tensors are broadcast to the shape of ``drawn``."""
+def kept(drawn: torch.Tensor, low: int, factor: float, out: torch.Tensor | None = None) -> torch.Tensor:
+    """Float32 masks of the shape of ``drawn``, in ``out`` if it is given: ``factor`` where a drawn number is at least ``low``, else 0."""
     if drawn.device.type != "cpu":
-        return (drawn >= low) * factor
+        return torch.mul(drawn >= low, factor, out=out)
     # By NumPy, which compares and converts with vector registers: torch takes three to eight times as long for these types.
-    mask = (drawn.numpy() >= (low.numpy() if isinstance(low, torch.Tensor) else low)).astype(np.float32)
-    mask *= factor.numpy() if isinstance(factor, torch.Tensor) else factor
-    return torch.from_numpy(mask)
+    mask = torch.empty(drawn.shape) if out is None else out
+    np.multiply(drawn.numpy() >= low, np.float32(factor), out=mask.numpy())
+    return mask
 
 
 def units(n: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
+from sweeper.core import memory
 from sweeper.core.batches import Resident
 from sweeper.core.loop import pick_device, run, set_threads
 from sweeper.core.stack.choose import Choice, for_shape
@@ -22,6 +23,7 @@ class Trainer:
     """
 
     def __init__(self, data: Dataset, *, device: str = "auto", checkpoints: Path | None = None) -> None:
+        memory.keep_freed()
         self._data = Resident.of(data, pick_device(device))
         self._checkpoints = checkpoints
         self._choices: dict[str, Choice] = {}

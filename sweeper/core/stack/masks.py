@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import torch
 from torch import nn
@@ -72,8 +73,8 @@ class Masks:
         self.met = tuple(met)
 
     def bytes_per_step(self, rows: int) -> int:
-        """What one lane's noise for one step takes."""
-        return 2 * sum(self._units(rows))
+        """What one lane's noise for one step takes, with the masks made of it."""
+        return (2 + 4) * sum(self._units(rows))
 
     def of_steps(
         self, noises: Sequence[Noise], probabilities: Sequence[Sequence[float]], steps: int, rows: int, padded: int
@@ -90,38 +91,28 @@ class Masks:
             padded: rows of a batch as it lies in memory.
         """
         if not self._shapes or not any(map(any, probabilities)):
-            for _ in range(steps):
-                yield []
+            yield from repeat([], steps)
             return
-        lanes = len(noises)
-        sizes = [size * any(ps) for size, ps in zip(self._units(rows), zip(*probabilities, strict=True), strict=True)]
-        bits = torch.zeros(lanes, steps, sum(sizes), dtype=torch.int16, device=self._device)
-        for row, noise, ps in zip(bits, noises, probabilities, strict=True):
-            taken = [size for size, p in zip(sizes, ps, strict=True) if p]
-            if not taken:
-                continue
-            drawn = noise.draw(steps * sum(taken)).view(steps, -1)
-            if len(taken) == len(sizes):
-                row.copy_(drawn)
-                continue
-            pieces = iter(torch.split(drawn, taken, 1))
-            for place, p in zip(torch.split(row, sizes, 1), ps, strict=True):
+        lanes, units = len(noises), self._units(rows)
+        real = (torch.arange(padded, device=self._device) < rows).float().view(1, 1, padded, 1)
+        every = [
+            torch.empty(lanes, steps, padded, size, device=self._device) if any(ps) else real.expand(lanes, steps, padded, size)
+            for size, ps in zip(self._sizes, zip(*probabilities, strict=True), strict=True)
+        ]
+        for lane, (noise, ps) in enumerate(zip(noises, probabilities, strict=True)):
+            # All steps at once: what a call costs is paid once for them.
+            drawn = noise.draw(steps * sum(unit for unit, p in zip(units, ps, strict=True) if p)).view(steps, -1)
+            begin = 0
+            for masks, size, unit, p in zip(every, self._sizes, units, ps, strict=True):
                 if p:
-                    place.copy_(next(pieces))
-        low = torch.tensor([[threshold(p) for p in ps] for ps in probabilities], dtype=torch.int16, device=self._device)
-        factor = torch.tensor([[scale(p) for p in ps] for ps in probabilities], device=self._device)
-        real = (torch.arange(padded, device=self._device) < rows).to(factor.dtype)
-        for step in bits.unbind(1):
-            masks = []
-            for layer, (piece, shape, size) in enumerate(zip(torch.split(step, sizes, 1), self._shapes, self._sizes, strict=True)):
-                if not piece.shape[1]:  # no lane drops anything here
-                    masks.append(real.view(1, padded, *[1] * len(shape)).expand(lanes, padded, *shape))
-                    continue
-                mask = kept(piece[:, : rows * size], low[:, layer : layer + 1], factor[:, layer : layer + 1])
-                if padded > rows:
-                    mask = torch.cat([mask, mask.new_zeros(lanes, (padded - rows) * size)], 1)
-                masks.append(mask.view(lanes, padded, *shape))
-            yield masks
+                    piece = drawn[:, begin : begin + rows * size].view(steps, rows, size)
+                    kept(piece, threshold(p), scale(p), out=masks[lane, :, :rows])
+                    masks[lane, :, rows:] = 0.0
+                    begin += unit
+                elif masks.is_contiguous():  # of its own, since another lane drops something here
+                    masks[lane] = real[0]
+        for step in zip(*(masks.unbind(1) for masks in every), strict=True):
+            yield [mask.view(lanes, padded, *shape) for mask, shape in zip(step, self._shapes, strict=True)]
 
     def _units(self, rows: int) -> list[int]:
         """How many numbers of noise each layer uses up in a step."""
