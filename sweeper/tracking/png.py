@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from sweeper.search.past import Record, finite_points
@@ -39,19 +40,23 @@ def png_learning_curves(past: Sequence[Record], metric: Metric) -> bytes:
     """The metric by epoch of every trial; the best complete one on top."""
     figure, axes = _axes("epoch", metric.value)
     best: tuple[float, int, dict[int, float]] | None = None
-    drawn = False
+    curves: list[list[tuple[int, float]]] = []
+    colours: list[str] = []
     for record in past:
         curve = finite_points(record.reports, metric)
         if not curve:
             continue
-        drawn = True
-        axes.plot(list(curve), list(curve.values()), color=COLOURS[record.outcome], linewidth=0.8, alpha=0.7)
+        curves.append(list(curve.items()))
+        colours.append(COLOURS[record.outcome])
         value = best_value(curve, metric)
         if record.outcome is Outcome.COMPLETE and (best is None or metric.better(value, best[0])):
             best = (value, record.trial.number, curve)
+    # All as one artist: a line by itself costs a millisecond.
+    axes.add_collection(LineCollection(curves, colors=colours, linewidths=0.8, alpha=0.7))
+    axes.autoscale_view()
     if best is not None:
         axes.plot(list(best[2]), list(best[2].values()), color=BEST_COLOUR, linewidth=2.2, label=f"best: trial {best[1]}")
-    return _png(figure, empty=not drawn)
+    return _png(figure, empty=not curves)
 
 
 def _axes(x: str, y: str) -> tuple[Figure, Axes]:
