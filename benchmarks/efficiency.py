@@ -2,7 +2,8 @@
 
 A sweep of the digits MLP by the public command on Ray workers, in alternating order without MLflow (its writer is never started) and with
 it. *Efficiency* is the time spent in training and evaluating epochs, which every report tells, over workers x wall time, from the first
-training step to the last report; what was trained side by side counts once. Told beside it: the same up to the printed winner.
+training step to the last report; what was trained side by side counts once. Told beside it: the same from the first step of the worker
+that began last, since a worker that still imports is in its start-up; and up to the printed winner.
 
 *The writer*: each run that such a sweep left in MLflow is written again into an empty, ready-made store, in alternating order by
 sweeper's writer (from the ledger, as ``sweeper sync``) and by a bare client that was handed the finished runs and makes MLflow's own calls:
@@ -100,13 +101,15 @@ def sweep(home: Path, *, tracked: bool, trials: int, workers: int, engine: str) 
     if not told:
         raise processes.CommandError(f"the sweep told no winner:\n{done.stdout[-1000:]}")
     trained = _trained(home)
-    first, last = trained["first"] - done.started, trained["last"] - done.started
+    first, begun, last = (trained[word] - done.started for word in ("first", "begun", "last"))
     return {
         "mlflow": tracked,
         "startup_s": first,
         "training_s": trained["seconds"],
         "wall_s": last - first,
         "efficiency": trained["seconds"] / (workers * (last - first)),
+        "efficiency_since_all": trained["seconds_since"] / (workers * (last - begun)),
+        "late_s": begun - first,
         "efficiency_to_winner": trained["seconds"] / (workers * (told[0] - first)),
         "winner_s": told[0],
         "end_s": done.seconds,
@@ -126,9 +129,12 @@ def _trained(home: Path) -> dict[str, Any]:
     with closing(sqlite3.connect(home / "runs" / "ledger.db")) as ledger:
         rows = [(worker, at, float(json.loads(metrics)["seconds"])) for worker, at, metrics in ledger.execute(query)]
     # The lanes of a stack report the same time, to the last bit.
-    rounds = dict.fromkeys((worker, seconds) for worker, _, seconds in rows)
+    rounds = {(worker, seconds): at for worker, at, seconds in rows}
+    begun = max(min(at - seconds for worker, at, seconds in rows if worker == one) for one in {worker for worker, _, _ in rows})
     return {
         "seconds": sum(seconds for _, seconds in rounds),
+        "begun": begun,
+        "seconds_since": sum(max(0.0, min(seconds, at - begun)) for (_, seconds), at in rounds.items()),
         "rounds": len(rounds),
         "epochs": len(rows),
         "first": min(at - seconds for _, at, seconds in rows),
@@ -270,6 +276,8 @@ ROWS = (
     ("training and evaluation, all workers, s", "training_s", ".1f"),
     ("first training step to last report, s", "wall_s", ".1f"),
     ("**efficiency**", "efficiency", ".3f"),
+    ("the last worker's first step after the first one's, s", "late_s", ".2f"),
+    ("efficiency from the last worker's first step on", "efficiency_since_all", ".3f"),
     ("efficiency up to the winner", "efficiency_to_winner", ".3f"),
     ("winner printed, s", "winner_s", ".1f"),
     ("trials that MLflow lacked then", "untold_at_winner", ".0f"),
