@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ from sweeper.tracking import aside
 from sweeper.tracking.aside import Aside
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is copied")
 def test_what_is_left_behind_is_there_after_the_wait(tmp_path: Path) -> None:
     """By another process; a second wait is none."""
     work = Aside(lambda: (tmp_path / "pid").write_text(str(os.getpid())))
