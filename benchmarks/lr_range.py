@@ -1,14 +1,15 @@
 """What the learning rate that a range test suggests costs, against the best of a fine grid: ours and the other libraries' rules.
 
-76 pairs of a problem and an optimizer, 28 of them not looked at before the rules were done (``ranges/problems.py``). Of each, 40 ladders of
+Pairs of a problem and an optimizer, some of them not looked at before the rules were done (``ranges/problems.py``). Of each, 40 ladders of
 100 steps from 1e-7 to 10, and 57 constant learning rates times 5 seeds, are recorded once, into runs/ranges; every rule reads the same
 ladders. Ours reads five at a time, and trains with constant rates about what they suggest, which are recorded as well; where 100 steps show
 nothing, it is ladders, rates and grid of 300. Each peer's reads every single one, as its library does, and the median of the same five.
-``ranges/regret.py`` defines the regret.
+``ranges/regret.py`` defines the regret, and which grid is too noisy for one: it gets 20 more seeds near its best, or 300 steps, or is no
+problem that is held out.
 
 Usage: python -m benchmarks lr_range [--part tuned|held-out] [--print-only]
        python -m benchmarks lr_range --compare-libraries     (those that can be imported, on a part of the ladders)
-Writes benchmarks/results/DATE-lr_range.json and .md.
+Writes benchmarks/results/DATE-lr_range.json and .md, of one part DATE-lr_range-PART.
 """
 
 from __future__ import annotations
@@ -22,20 +23,23 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.ranges.curves import FOLDER, GRID_SEEDS, LADDER_SEEDS, Curves, Recorded, ladder
+from benchmarks.ranges.curves import FOLDER, GRID_SEEDS, LADDER_SEEDS, MORE_SEEDS, Curves, Recorded, ladder
 from benchmarks.ranges.ours import Answer, ladder_alone, whole
 from benchmarks.ranges.peers import PEERS, Rule
 from benchmarks.ranges.problems import problems
-from benchmarks.ranges.regret import Regret
+from benchmarks.ranges.regret import ADMITTED, QUIET, Regret
 from benchmarks.results import setting, write
-from sweeper.lr_range.ladder import SEEDS
+from sweeper.lr_range.ladder import SEEDS, STEPS
+from sweeper.lr_range.run import LONGER
 
 OURS = "sweeper"
 EQUAL = 15
 """Ladders that cost about what our whole test does."""
 HOW = f"""Regret: the share of the achievable drop of the loss that is lost by training at the suggested learning rate, not at the best of
 the grid (`benchmarks/ranges/regret.py`), for as many steps as our ladder had: 100, or 300 where those had shown nothing; that of the
-peers' for 100. {len(LADDER_SEEDS) // SEEDS} repeats with {SEEDS} seeds each, {len(GRID_SEEDS)} other seeds on the grid.
+peers' for 100. {len(LADDER_SEEDS) // SEEDS} repeats with {SEEDS} seeds each, {len(GRID_SEEDS)} other seeds on the grid, {len(MORE_SEEDS)}
+more of them near its best where the standard error of that is above {QUIET:.0%} of the drop. What is held out is measured by grids of at
+most {ADMITTED:.0%}: where that of 100 steps has more, peers' ladders and all regrets are of 300.
 *sweeper, whole*: the test as it is, ladder and constant rates; *ladder*: without the constant rates (`--no-probe`). *single*: the peer's
 rule reads one ladder, as its library does; *median*: the median of the five that ours reads; *median of {EQUAL}*: about as many steps as
 our whole test. The worst problem is the one with the highest mean over the repeats. Spread: standard deviation of the suggestion over the
@@ -53,9 +57,9 @@ def medians(curves: Curves, seeds: int) -> list[np.ndarray]:
     return [np.median(finite[begin : begin + seeds], axis=0) for begin in range(0, len(finite) - seeds + 1, seeds)]
 
 
-def ours(recorded: Recorded, answers: Sequence[Answer]) -> dict[str, Any]:
-    """What repeated tests of ours say, and what that costs, each at its own horizon."""
-    found = [(one, Regret.of(recorded.curves(one.horizon))) for one in answers]
+def ours(recorded: Recorded, answers: Sequence[Answer], least: int) -> dict[str, Any]:
+    """What repeated tests of ours say, and what that costs, each at its own horizon or at the least at which the grid can tell."""
+    found = [(one, recorded.regret(max(one.horizon, least))) for one in answers]
     return {
         **told([(one.suggestion, regret) for one, regret in found]),
         "best_lr": statistics.median(regret.best for _, regret in found),
@@ -83,9 +87,10 @@ def told(suggested: Sequence[tuple[float | None, Regret]]) -> dict[str, Any]:
 
 def read(rule: Rule, curves: Curves, regret: Regret) -> dict[str, Any]:
     """What a peer's rule says of every single ladder, and of medians of several."""
+    lrs = ladder(curves.ladder.shape[1])
     ways = {"single": list(curves.ladder), "median": medians(curves, SEEDS), f"median of {EQUAL}": medians(curves, EQUAL)}
     return {
-        way: {**told([(rule(ladder(), losses), regret) for losses in ladders]), "cost": seeds * len(ladder())}
+        way: {**told([(rule(lrs, losses), regret) for losses in ladders]), "cost": seeds * len(lrs)}
         for (way, ladders), seeds in zip(ways.items(), (1, SEEDS, EQUAL), strict=True)
     }
 
@@ -93,21 +98,30 @@ def read(rule: Rule, curves: Curves, regret: Regret) -> dict[str, Any]:
 def measured(part: str, folder: Path) -> dict[str, Any]:
     """Every rule on every problem of a part: ``tuned``, ``held-out`` or ``all``."""
     rows: list[dict[str, Any]] = []
+    refused: list[dict[str, Any]] = []
     for problem in problems():
         name = "held-out" if problem.held_out else "tuned"
         if part not in {"all", name}:
             continue
         recorded = Recorded(problem, folder)
-        curves = recorded.curves()
-        regret = Regret.of(curves)
+        horizon = recorded.horizon() if problem.held_out else STEPS
+        if horizon is None:
+            refused.append({"problem": problem.name, "noise": {steps: recorded.regret(steps).noise for steps in (STEPS, LONGER)}})
+            continue
+        curves, regret = recorded.curves(horizon), recorded.regret(horizon)
         seeds = [range(begin, begin + SEEDS) for begin in range(0, len(LADDER_SEEDS), SEEDS)]
         mine = {
-            "whole": ours(recorded, [whole(recorded, some) for some in seeds]),
-            "ladder": ours(recorded, [ladder_alone(recorded, some) for some in seeds]),
+            "whole": ours(recorded, [whole(recorded, some) for some in seeds], horizon),
+            "ladder": ours(recorded, [ladder_alone(recorded, some) for some in seeds], horizon),
         }
         rules = {OURS: mine, **{peer: read(rule, curves, regret) for peer, rule in PEERS.items()}}
-        rows.append({"problem": problem.name, "part": name, "drop": regret.drop, "rules": rules})
-    return {**setting(), "rows": rows, "summary": [summed(rows, name) for name in dict.fromkeys(row["part"] for row in rows)]}
+        rows.append({"problem": problem.name, "part": name, "drop": regret.drop, "noise": regret.noise, "steps": horizon, "rules": rules})
+    return {
+        **setting(),
+        "rows": rows,
+        "refused": refused,
+        "summary": [summed(rows, name) for name in dict.fromkeys(row["part"] for row in rows)],
+    }
 
 
 def summed(rows: Sequence[dict[str, Any]], part: str) -> dict[str, Any]:
@@ -170,16 +184,25 @@ def page(result: dict[str, Any]) -> str:
         ]
         lines += ["", *(BRACKET.format(**bracket) for bracket in part["brackets"])]
     measures = "best lr", "suggested, median", "regret", "worst of the repeats", "of the ladder", "spread", "overlap", "steps"
-    lines += ["", "## Ours, problem by problem", "", *heading("problem", "part", *measures, "statuses", "horizons")]
+    lines += ["", "## Ours, problem by problem", "", *heading("problem", "part", "noise", *measures, "statuses", "horizons")]
     for row in result["rows"]:
         one, alone = row["rules"][OURS]["whole"], row["rules"][OURS]["ladder"]
         statuses, horizons = (", ".join(f"{key} {count}" for key, count in one[kind].items()) for kind in ("statuses", "horizons"))
         suggested = "none" if one["lr"] is None else f"{one['lr']:.2g}"
         spread = "" if one["spread"] is None else f"{one['spread']:.2f}"
+        noise = f"{row['noise']:.1%}"
         lines.append(
-            f"| {row['problem']} | {row['part']} | {one['best_lr']:.2g} | {suggested} | {one['regret']:.3f} | {one['worst']:.3f} "
+            f"| {row['problem']} | {row['part']} | {noise} | {one['best_lr']:.2g} | {suggested} | {one['regret']:.3f} | {one['worst']:.3f} "
             f"| {alone['regret']:.3f} | {spread} | {one['overlap']:.0%} | {one['cost']:,.0f} | {statuses} | {horizons} |"
         )
+    if result["refused"]:
+        lines += [
+            "",
+            "## Not admitted: too noisy for a regret",
+            "",
+            *heading("problem", *(f"noise, {steps} steps" for steps in (STEPS, LONGER))),
+        ]
+        lines += [f"| {row['problem']} | {' | '.join(f'{noise:.1%}' for noise in row['noise'].values())} |" for row in result["refused"]]
     return "\n".join(lines) + "\n"
 
 
@@ -199,5 +222,5 @@ def main(arguments: list[str]) -> None:
         return
     result = measured(options.part, options.scratch)
     if not options.print_only:
-        write("lr_range", result, page(result))
+        write("lr_range" if options.part == "all" else f"lr_range-{options.part}", result, page(result))
     print(page(result))

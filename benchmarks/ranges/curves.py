@@ -12,12 +12,14 @@ import numpy as np
 
 from benchmarks.ranges.problems import Problem
 from benchmarks.ranges.quadratic import Quadratic
+from benchmarks.ranges.regret import ADMITTED, GRID, NEAR, QUIET, Regret
 from sweeper.config.files import config_from_tree, tree_of
 from sweeper.core.loop import record_losses
 from sweeper.core.schedule import Schedule
 from sweeper.data.dataset import Dataset
 from sweeper.data.prepare import prepare
 from sweeper.lr_range.ladder import HIGH, LOW, STEPS
+from sweeper.lr_range.run import LONGER
 from sweeper.lr_range.trials import moved
 from sweeper.trial import Trial
 
@@ -26,10 +28,10 @@ FOLDER = Path("runs/ranges")
 
 LADDER_SEEDS = range(40)
 """Eight repeats of five."""
-GRID = np.geomspace(1e-5, 100.0, 57)
-"""Eight a decade."""
 GRID_SEEDS = range(1000, 1005)
 """None of the ladder's."""
+MORE_SEEDS = range(1005, 1025)
+"""Further ones, where those five leave too much noise."""
 
 AT_A_TIME = 64
 """Lanes of a stack; more no longer fit a core's caches."""
@@ -79,6 +81,19 @@ class Recorded:
             return {"ladder": climbed, "grid": train(arms, None, steps).reshape(len(GRID), len(GRID_SEEDS), steps)}
 
         return Curves(**self._kept(record, ladder(steps), LADDER_SEEDS, GRID, GRID_SEEDS))
+
+    def regret(self, steps: int = STEPS) -> Regret:
+        """By the grid of so many steps; with more seeds near its best where five leave it noisy."""
+        grid = self.curves(steps).grid
+        found = Regret.of(grid)
+        if found.noise <= QUIET:
+            return found
+        near = found.of_grid <= NEAR
+        return Regret.of(grid, near, self.arms(GRID[near], MORE_SEEDS, steps))
+
+    def horizon(self) -> int | None:
+        """The steps of the shortest grid that can tell: 100, or 300; None: neither can, and nothing is held out by this problem."""
+        return next((steps for steps in (STEPS, LONGER) if self.regret(steps).noise <= ADMITTED), None)
 
     def arms(self, lrs: np.ndarray, seeds: range, steps: int) -> np.ndarray:
         """Constant learning rates ``[rates, seeds, steps]``, each with every seed."""
