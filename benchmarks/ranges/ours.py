@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,8 +12,12 @@ from benchmarks.ranges.problems import OPTIMIZERS
 from sweeper.lr_range import probe as stage
 from sweeper.lr_range.arms import compare, row
 from sweeper.lr_range.judge import Status, judge
-from sweeper.lr_range.ladder import STEPS
+from sweeper.lr_range.ladder import HIGH, LOW, STEPS
 from sweeper.lr_range.run import LONGER
+from sweeper.lr_range.scan import COARSE_SEEDS, judged, scanned
+
+FRESH = 2000
+"""From here on are the seeds that a repeat has besides those of its ladders: neither other repeats nor grids have them."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +26,11 @@ class Answer:
 
     Attributes:
         suggestion, bracket: None: it says nothing.
-        status: of the ladder.
-        confidence: of the ladder.
+        status: of the ladder, or of the constant rates where those alone have an answer.
+        confidence: of the ladder, if that has an answer.
         horizon: for how many steps the answer holds.
         cost: optimizer steps that were taken.
+        reach: the last rate of the ladder before most seeds were no longer finite.
     """
 
     suggestion: float | None
@@ -34,6 +39,7 @@ class Answer:
     confidence: float | None
     horizon: int
     cost: int
+    reach: float = HIGH
 
 
 def ladder_alone(recorded: Recorded, seeds: range) -> Answer:
@@ -50,28 +56,38 @@ def ladder_alone(recorded: Recorded, seeds: range) -> Answer:
         found = judge(ladder(steps), losses, plain=plain)
         if found.status is not Status.NO_USABLE_REGION:
             break
-    return Answer(found.suggestion, found.bracket, found.status, found.confidence, steps, cost)
+    reach = float(ladder(steps)[len(found.smoothed) - 1])
+    return Answer(found.suggestion, found.bracket, found.status, found.confidence, steps, cost, reach)
 
 
 def whole(recorded: Recorded, seeds: range, arms: int = stage.SEEDS) -> Answer:
-    """Both stages; the second takes the first so many of the seeds."""
+    """Both stages; the second takes the first so many of the seeds, or others besides where the ladders show nothing."""
     first = ladder_alone(recorded, seeds)
-    if first.suggestion is None:
-        return first
     taken = 0
 
-    def train(lrs: Sequence[float]) -> np.ndarray:
+    def train(lrs: Sequence[float], numbers: range) -> np.ndarray:
         nonlocal taken
-        curves = recorded.arms(np.array(lrs), range(seeds.start, seeds.start + arms), first.horizon)
+        curves = recorded.arms(np.array(lrs), numbers, first.horizon)
         taken += int(np.sum(np.isfinite(curves)))
         return stage.ended_at(curves).T
 
-    verdict = compare(*row(first.suggestion, train), first.suggestion)
-    return Answer(
-        verdict.suggestion or first.suggestion,
-        verdict.bracket or first.bracket,
-        first.status,
-        first.confidence,
-        first.horizon,
-        first.cost + taken,
+    def numbered(lrs: Sequence[float], asked: range) -> np.ndarray:
+        begin = seeds.start if asked.start < COARSE_SEEDS else FRESH + 10 * seeds.start
+        return train(lrs, range(begin + asked.start, begin + asked.stop))
+
+    status = first.status
+    if first.suggestion is not None:
+        verdict = compare(*row(first.suggestion, lambda lrs: train(lrs, range(seeds.start, seeds.start + arms))), first.suggestion)
+    elif status is Status.NO_USABLE_REGION:
+        scan, lrs, losses = scanned(LOW, first.reach, numbered)
+        verdict = judged(lrs, losses, scan.still, "loss")
+        status = verdict.status if verdict.suggestion else status
+    else:
+        return first
+    return replace(
+        first,
+        suggestion=verdict.suggestion or first.suggestion,
+        bracket=verdict.bracket or first.bracket,
+        status=status,
+        cost=first.cost + taken,
     )

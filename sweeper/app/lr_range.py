@@ -164,7 +164,7 @@ def _show_table(tested: Tested, console: Console) -> None:
         rates = [rate(lr) if lr is not None else "-" for lr in (result.suggestion, result.max_lr)]
         bracket = "-" if result.bracket is None else f"{rate(result.bracket[0])} to {rate(result.bracket[1])}"
         lowest = f"{min(verdict.smoothed):.3g}" if verdict.smoothed else "-"
-        table.add_row(result.optimizer, *map(view.setting, result.settings.values()), *rates, bracket, lowest, verdict.status.value)
+        table.add_row(result.optimizer, *map(view.setting, result.settings.values()), *rates, bracket, lowest, result.status.value)
     console.print(table)
     for reading in tested.decays:
         console.print(f"{reading.sentence}.", markup=False)
@@ -221,7 +221,7 @@ def _as_run(name: str, config: Config, people: Mapping[str, Any], result: LrRang
     from sweeper.tracking.runs import RangeTestRun
 
     verdict, probe = result.judgement, result.probe
-    tags: dict[str, Any] = {**people, "status": verdict.status.value, "sentence": verdict.sentence, "scale": result.scale.value}
+    tags: dict[str, Any] = {**people, "status": result.status.value, "sentence": verdict.sentence, "scale": result.scale.value}
     tags |= {"optimizer": result.optimizer, "horizon": result.answer["horizon"], "cost_steps": result.answer["cost_steps"]}
     if result.suggestion is not None and result.bracket is not None:
         tags |= {"suggestion": f"{result.suggestion:.3g}", "bracket": " ".join(f"{lr:.3g}" for lr in result.bracket)}

@@ -34,7 +34,10 @@ class Runner(StrEnum):
 
 
 SCALES = "log: many orders of magnitude; linear: a closer look at one, with the validation accuracy by the way"
-PROBE = "afterwards compare constant rates about the ladder's suggestion, 3 seeds each on the same rows, until the best is not the last one"
+PROBE = (
+    "afterwards compare constant rates about the ladder's suggestion, 3 seeds each on the same rows, until the best is not the last one; "
+    "or look for one all the way up where the ladder shows nothing"
+)
 METRICS = "what the probe compares; default: train_loss, which suggests far too high rates for weights that were trained before: val_loss"
 DECAYS = "one test per weight decay: 0,1e-4,1e-2; tells the largest that costs no validation loss at a high rate"
 

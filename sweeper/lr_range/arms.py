@@ -86,7 +86,7 @@ def row(lr: float, train: Callable[[Sequence[float]], Floats], below: int = 1) -
     return np.array(lrs), losses
 
 
-def compare(lrs: Floats, losses: Floats, suggested: float, what: str = "loss") -> Comparison:
+def compare(lrs: Floats, losses: Floats, suggested: float, what: str = "loss", *, learns: bool = False) -> Comparison:
     """Compare the losses at the end of training with constant rates.
 
     Args:
@@ -94,6 +94,7 @@ def compare(lrs: Floats, losses: Floats, suggested: float, what: str = "loss") -
         losses: ``[S, A]``, one row per seed; not finite where training broke.
         suggested: one of the rates, which stands unless another is better beyond the noise: the ladder speaks for it.
         what: the losses are called in sentences.
+        learns: that training with these rates lowers the loss is known, so it is an answer, too, that all of them are as good.
 
     Raises:
         ValueError: the arrays do not fit together.
@@ -108,7 +109,7 @@ def compare(lrs: Floats, losses: Floats, suggested: float, what: str = "loss") -
     lowest = int(np.argmin(means))
     best = _stands(losses, lowest, int(np.argmin(np.abs(np.log(lrs / suggested)))))
     good = means <= means[lowest] + WITHIN * error
-    if np.array_equal(good, finite):
+    if np.array_equal(good, finite) and not learns:
         sentence = f"the {what} is the same at every rate that did not break, within the noise: more steps or seeds would tell them apart"
         return Comparison(Status.NO_USABLE_REGION, sentence, None, None, None, error)
     first = last = best

@@ -1,7 +1,7 @@
 """The range test's second stage: fresh models, each trained with a learning rate of its own that does not change.
 
-A ladder says where training lowers the loss fastest while the rate rises through it; a probe says where training with one rate ends. All
-rates and seeds are lanes of one stack.
+A ladder says where training lowers the loss fastest while the rate rises through it; a probe says where training with one rate ends. Where
+a ladder shows nothing, it looks all the way up for a rate with which something is learnt. All rates and seeds are lanes of one stack.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from sweeper.data.dataset import Dataset
 from sweeper.errors import InputError
 from sweeper.lr_range.arms import Comparison, compare, row
 from sweeper.lr_range.judge import Floats, Status
-from sweeper.lr_range.nulls import array_of, rows_of
+from sweeper.lr_range.nulls import array_of, row_of, rows_of
+from sweeper.lr_range.scan import Scan, judged, scanned
 from sweeper.lr_range.trials import trials_of
 
 SEEDS = 3
@@ -62,6 +63,7 @@ class Probe:
         horizon: for how many steps each was trained.
         cost_steps: optimizer steps taken over all of them.
         seconds: wall time.
+        scan: what was trained with before and beside these rates, where no ladder said where to begin.
     """
 
     measure: Measure
@@ -71,6 +73,7 @@ class Probe:
     horizon: int
     cost_steps: int
     seconds: float
+    scan: Scan | None = None
 
     @classmethod
     def of(cls, measure: Measure, lrs: Floats, losses: Floats, suggested: float, *, horizon: int, cost_steps: int, seconds: float) -> Probe:
@@ -93,6 +96,7 @@ class Probe:
             "seconds": self.seconds,
             "lrs": self.lrs.tolist(),
             "losses": rows_of(self.losses),
+            "scan": self.scan and {"lrs": self.scan.lrs.tolist(), "losses": rows_of(self.scan.losses), "still": row_of(self.scan.still)},
         }
 
     @classmethod
@@ -102,7 +106,7 @@ class Probe:
         Raises:
             ValueError, KeyError, TypeError, IndexError: it is something else.
         """
-        band, bracket = tree["band"], tree["bracket"]
+        band, bracket, scan = tree["band"], tree["bracket"], tree.get("scan")
         return cls(
             measure=Measure(tree["measure"]),
             lrs=np.array(tree["lrs"], dtype=np.float64),
@@ -118,6 +122,7 @@ class Probe:
             horizon=tree["horizon"],
             cost_steps=tree["cost_steps"],
             seconds=tree["seconds"],
+            scan=scan and Scan(np.array(scan["lrs"], dtype=np.float64), array_of(scan["losses"]), array_of([scan["still"]])[0]),
         )
 
 
@@ -146,23 +151,59 @@ def probe(
         InputError: too few steps or seeds, or the config does not fit the data.
     """
     check(steps, seeds)
-    taken = 0
     started = time.perf_counter()
+    arms = _Arms(config, data, measure, steps, device)
+    lrs, losses = row(lr, lambda asked: arms.train(asked, range(seeds)), BELOW[measure])
+    return Probe.of(measure, lrs, losses, lr, horizon=steps, cost_steps=arms.taken, seconds=time.perf_counter() - started)
 
-    def train(lrs: Sequence[float]) -> Floats:
-        nonlocal taken
-        trials = trials_of(config, seeds, lrs)
-        if measure is Measure.VAL_LOSS:
-            curves, scores = record_scores(trials, data, _constant, [steps], device=device)
+
+def probe_all(
+    config: Config, data: Dataset, low: float, high: float, *, measure: Measure = Measure.TRAIN_LOSS, steps: int, device: str = "auto"
+) -> Probe:
+    """Look for a constant learning rate between two with which more is learnt than without training, where a range test showed none.
+
+    Args:
+        config: whose model, optimizer, batch size and precision are tested; its own learning rate and schedule do not matter.
+        data: prepared.
+        low: the lowest rate to try.
+        high: the highest; ``sweeper.lr_range.scan`` says which are tried between and about the best of them.
+        measure: what they are compared by.
+        steps: with each, ``LEAST_STEPS`` or more; also the horizon of the answer.
+        device: ``auto``, ``cpu``, ``cuda``.
+
+    Raises:
+        InputError: too few steps, or the config does not fit the data.
+    """
+    check(steps)
+    started = time.perf_counter()
+    arms = _Arms(config, data, measure, steps, device)
+    scan, lrs, losses = scanned(low, high, arms.train, BELOW[measure])
+    verdict = judged(lrs, losses, scan.still, measure.words)
+    return Probe(measure, lrs, losses, verdict, steps, arms.taken, time.perf_counter() - started, scan)
+
+
+@dataclass
+class _Arms:
+    """Trains with constant rates and counts the steps; the attributes are arguments of ``probe``."""
+
+    config: Config
+    data: Dataset
+    measure: Measure
+    steps: int
+    device: str
+    taken: int = 0
+
+    def train(self, lrs: Sequence[float], seeds: range) -> Floats:
+        """What training with each rate ended at, ``[seeds, rates]``."""
+        trials = trials_of(self.config, seeds, lrs)
+        if self.measure is Measure.VAL_LOSS:
+            curves, scores = record_scores(trials, self.data, _constant, [self.steps], device=self.device)
             ends = scores["val_loss"][:, 0]
         else:
-            curves = record_losses(trials, data, _constant, steps, device=device)
+            curves = record_losses(trials, self.data, _constant, self.steps, device=self.device)
             ends = ended_at(curves)
-        taken += int(np.sum(np.isfinite(curves)))
-        return ends.reshape(len(lrs), seeds).T
-
-    lrs, losses = row(lr, train, BELOW[measure])
-    return Probe.of(measure, lrs, losses, lr, horizon=steps, cost_steps=taken, seconds=time.perf_counter() - started)
+        self.taken += int(np.sum(np.isfinite(curves)))
+        return ends.reshape(len(lrs), len(seeds)).T
 
 
 def ended_at(curves: NDArray[np.floating]) -> Floats:

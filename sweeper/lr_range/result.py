@@ -72,6 +72,12 @@ class LrRangeResult:
     probe: Probe | None = None
 
     @property
+    def status(self) -> Status:
+        """The ladder's; the probe's where that alone has an answer."""
+        alone = self.judgement.suggestion is None and self.probe is not None and self.probe.verdict.suggestion is not None
+        return self.probe.verdict.status if alone and self.probe else self.judgement.status
+
+    @property
     def suggestion(self) -> float | None:
         """The learning rate to train with: the probe's where that has one, else the ladder's."""
         refined = self.probe and self.probe.verdict.suggestion
@@ -91,9 +97,10 @@ class LrRangeResult:
 
     @property
     def answer(self) -> dict[str, Any]:
-        """What the test says in the end, as JSON data: the three numbers, for how many steps they hold, and what both stages cost."""
+        """What the test says in the end, as JSON data: status, three numbers, for how many steps they hold, and what both stages cost."""
         probe = self.probe
         return {
+            "status": self.status.value,
             "suggestion": self.suggestion,
             "max_lr": self.max_lr,
             "bracket": self.bracket and list(self.bracket),

@@ -64,7 +64,7 @@ def lr_range_test(
         scale: ``log``, which tries many orders of magnitude; or ``linear``, for a closer look at one, with the accuracy on the validation
             part by the way.
         probe: ``train_loss`` or ``val_loss``: what is compared when constant rates about the ladder's suggestion are trained with
-            afterwards; None: the ladder's answer is taken as it is.
+            afterwards, or all the way up where the ladder shows nothing; None: the ladder's answer is taken as it is.
         probe_steps: with each of them, 25 or more; None: as many as the ladder has.
         settings: what tells this test from others, for its pictures.
         device: ``auto``, ``cpu``, ``cuda``.
@@ -83,10 +83,19 @@ def lr_range_test(
     found = ladder.climb(STEPS if steps is None else steps)
     if steps is None and found.judgement.status is Status.NO_USABLE_REGION:
         found = _after(found, ladder.climb(LONGER))
-    if measure is not None and (suggestion := found.judgement.suggestion) is not None:
-        length = stage.length_of(probe_steps, found.horizon)
-        found = replace(found, probe=stage.probe(config, prepared, suggestion, measure=measure, steps=length, device=device))
-    return replace(found, settings=settings or {})
+    probed = None if measure is None else _probe(config, prepared, found, measure, probe_steps, device)
+    return replace(found, probe=probed, settings=settings or {})
+
+
+def _probe(config: Config, data: Dataset, found: LrRangeResult, measure: Measure, steps: int | None, device: str) -> stage.Probe | None:
+    """The second stage: about the ladder's suggestion; all the way up to where it diverged, if it shows nothing; else there is none."""
+    verdict, length = found.judgement, stage.length_of(steps, found.horizon)
+    if verdict.suggestion is not None:
+        return stage.probe(config, data, verdict.suggestion, measure=measure, steps=length, device=device)
+    if verdict.status is not Status.NO_USABLE_REGION:
+        return None
+    low, high = float(found.lrs[0]), float(found.lrs[len(verdict.smoothed) - 1])
+    return stage.probe_all(config, data, low, high, measure=measure, steps=length, device=device)
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def _title(result: LrRangeResult) -> str:
 
 
 def _answer(result: LrRangeResult) -> str:
-    return str(result.judgement.status) if result.suggestion is None else f"train with {rate(result.suggestion)}"
+    return str(result.status) if result.suggestion is None else f"train with {rate(result.suggestion)}"
 
 
 def _headline(results: Sequence[LrRangeResult]) -> str:

@@ -47,7 +47,7 @@ def subject(result: LrRangeResult) -> str:
 def headline(result: LrRangeResult) -> str:
     """The answer in a line."""
     suggestion = result.suggestion
-    answer = f"no answer ({result.judgement.status})" if suggestion is None else f"train with lr {rate(suggestion)}"
+    answer = f"no answer ({result.status})" if suggestion is None else f"train with lr {rate(suggestion)}"
     return f"Learning-rate range test of {subject(result)}: {answer}"
 
 

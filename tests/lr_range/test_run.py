@@ -157,5 +157,45 @@ def test_a_plateau_is_climbed_with_more_steps(digits: Dataset, monkeypatch: pyte
     found = lr_range_test(MLP, digits, probe=None)
     assert (found.judgement.status, found.horizon, found.cost_steps) == (Status.OK, 300, 5 * 400)
     assert "100 steps had shown nothing" in found.judgement.sentence
-    asked = lr_range_test(MLP, digits, steps=100)
+    asked = lr_range_test(MLP, digits, steps=100, probe=None)
     assert (asked.judgement.status, asked.cost_steps) == (Status.NO_USABLE_REGION, 500)
+
+
+def test_constant_rates_look_where_the_ladder_shows_nothing(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to where it diverged; what they find is the answer, its status, and in the JSON, with what was trained with besides."""
+
+    def record(trials: Sequence[Trial], data: Dataset, rate: object, steps: int, *, device: str) -> np.ndarray:
+        noise = 2.3 + 0.01 * np.random.default_rng(0).normal(size=(len(trials), steps))
+        return np.where(np.arange(steps) < 23, noise, np.nan)
+
+    monkeypatch.setattr(run, "record_losses", record)
+    found = lr_range_test(MLP, digits, steps=25)
+    assert (found.judgement.status, found.judgement.suggestion) == (Status.NO_USABLE_REGION, None)
+    assert found.probe is not None
+    assert found.probe.scan is not None
+    assert found.probe.scan.lrs[-1] == found.lrs[22]
+    rates = 3 * len(found.probe.scan.lrs) + 6 * (1 + len(found.probe.lrs))
+    assert found.probe.cost_steps == 25 * rates
+    assert found.status is Status.OK
+    assert found.suggestion is not None
+    assert 2e-3 < found.suggestion < 5e-2
+    assert found.answer["status"] == "ok"
+    again = LrRangeResult.from_json(found.to_json())
+    assert again.to_json() == found.to_json()
+    assert again.status is Status.OK
+
+
+def test_a_model_that_does_not_learn_has_no_answer(digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither from the ladder nor from constant rates: the status stays what it is."""
+    rng = np.random.default_rng(0)
+
+    def record(trials: Sequence[Trial], data: Dataset, rate: object, steps: int, *, device: str) -> np.ndarray:
+        return np.asarray(2.3 + 0.01 * rng.normal(size=(len(trials), steps)))
+
+    monkeypatch.setattr(run, "record_losses", record)
+    monkeypatch.setattr("sweeper.lr_range.probe.record_losses", record)
+    found = lr_range_test(MLP, digits)
+    assert found.probe is not None
+    assert (found.status, found.suggestion, found.bracket) == (Status.NO_USABLE_REGION, None, None)
+    assert "no training" in found.probe.verdict.sentence
+    assert found.probe.horizon == 300
