@@ -77,7 +77,7 @@ def whole(recorded: Recorded, seeds: range, arms: int = stage.SEEDS) -> Answer:
 
     status = first.status
     if first.suggestion is not None:
-        verdict = compare(*row(first.suggestion, lambda lrs: train(lrs, range(seeds.start, seeds.start + arms))), first.suggestion)
+        verdict = compare(*row(first.suggestion, lambda lrs: train(lrs, range(seeds.start, seeds.start + arms))))
     elif status is Status.NO_USABLE_REGION:
         scan, lrs, losses = scanned(LOW, first.reach, numbered)
         verdict = judged(lrs, losses, scan.still, "loss")

@@ -2,7 +2,8 @@
 
 A row of rates begins about the one that a ladder suggests, and goes on at an end for as long as the best is the last one there. All seeds
 train all rates on common random numbers, so what a seed adds to every rate alike cancels out, and rates are told apart by what is left:
-the interaction of seed and rate. Widths and factors are rules of thumb, named as such.
+the interaction of seed and rate. What is suggested lies between the best and those of its neighbours that noise may have put behind it:
+the lowest mean alone would jump from one to the other with the seeds. Widths and factors are rules of thumb, named as such.
 """
 
 from __future__ import annotations
@@ -23,11 +24,8 @@ MOST = 9
 """Rates of a row."""
 
 WITHIN = 2.0
-"""Standard errors of a difference up to which a rate is as good as the best."""
-
-BETTER = 1.0
-"""Standard errors by which a rate must be better than the one that a ladder suggests, to take its place. None at all, and noise decides too
-often; with two, rates stay that are too low."""
+"""Standard errors of a difference up to which a rate is as good as the best; of the suggestion, the width of the Gaussian by which the
+best rate's neighbours count."""
 
 BELOW, ABOVE = 5.0, 2.0
 """The refined bracket reaches at least so far from the suggestion: further down, since longer training wants lower rates."""
@@ -41,8 +39,8 @@ class Comparison:
         status: ``ok``; ``edge_open_low`` or ``edge_open_high`` where the best is the first or the last of them; ``no_usable_region`` where
             they do not differ; ``non_finite`` where none ended with a finite loss. Of the last two there are no numbers.
         sentence: the same for people.
-        suggestion: the rate with the lowest loss, or one that was suggested before and is as good.
-        band: (low, high), the rates around it that are as good within the noise.
+        suggestion: the rate with the lowest loss, drawn on log lr towards those of its neighbours that are nearly as good.
+        band: (low, high), the rates around it that are as good within the noise, and itself.
         bracket: (low, high) to search within; one rate beyond the band on either side, at least a fifth to twice the suggestion.
         error: standard error of the difference of two rates' losses; None where it was not measured.
     """
@@ -86,13 +84,12 @@ def row(lr: float, train: Callable[[Sequence[float]], Floats], below: int = 1) -
     return np.array(lrs), losses
 
 
-def compare(lrs: Floats, losses: Floats, suggested: float, what: str = "loss", *, learns: bool = False) -> Comparison:
+def compare(lrs: Floats, losses: Floats, what: str = "loss", *, learns: bool = False) -> Comparison:
     """Compare the losses at the end of training with constant rates.
 
     Args:
         lrs: ``[A]``, ascending, positive; a geometric ladder of three or more.
         losses: ``[S, A]``, one row per seed; not finite where training broke.
-        suggested: one of the rates, which stands unless another is better beyond the noise: the ladder speaks for it.
         what: the losses are called in sentences.
         learns: that training with these rates lowers the loss is known, so it is an answer, too, that all of them are as good.
 
@@ -106,9 +103,8 @@ def compare(lrs: Floats, losses: Floats, suggested: float, what: str = "loss", *
     finite = np.isfinite(means)
     if not finite.any():
         return Comparison(Status.NON_FINITE, f"no learning rate ended with a finite {what}", None, None, None, None)
-    lowest = int(np.argmin(means))
-    best = _stands(losses, lowest, int(np.argmin(np.abs(np.log(lrs / suggested)))))
-    good = means <= means[lowest] + WITHIN * error
+    best = int(np.argmin(means))
+    good = means <= means[best] + WITHIN * error
     if np.array_equal(good, finite) and not learns:
         sentence = f"the {what} is the same at every rate that did not break, within the noise: more steps or seeds would tell them apart"
         return Comparison(Status.NO_USABLE_REGION, sentence, None, None, None, error)
@@ -117,13 +113,12 @@ def compare(lrs: Floats, losses: Floats, suggested: float, what: str = "loss", *
         first -= 1
     while last < len(lrs) - 1 and good[last + 1]:
         last += 1
-    lr = float(lrs[best])
-    band = (float(lrs[first]), float(lrs[last]))
+    lr = _between(lrs, means - means[best], best, WITHIN * error)
+    band = (min(float(lrs[first]), lr), max(float(lrs[last]), lr))
     ratio = float(lrs[1] / lrs[0])
     bracket = (min(band[0] / ratio, lr / BELOW), max(band[1] * ratio, lr * ABOVE))
     status = Status.OK
-    told = f"{what} {means[best]:.3g} at lr {rate(lr)}, "
-    told += f"the best of {len(lrs)} rates" if best == lowest else f"and none of {len(lrs) - 1} others is better beyond the noise"
+    told = f"{what} {means[best]:.3g} at lr {rate(float(lrs[best]))}, the best of {len(lrs)} rates"
     told += f"; from {rate(band[0])} to {rate(band[1])} it is as good within the noise" if first < last else "; no other is as good"
     if best == 0:
         status, told = Status.EDGE_OPEN_LOW, f"{told}; it is the lowest one that was tried, lower ones may be better still"
@@ -132,11 +127,13 @@ def compare(lrs: Floats, losses: Floats, suggested: float, what: str = "loss", *
     return Comparison(status, told, lr, band, bracket, error)
 
 
-def _stands(losses: Floats, lowest: int, suggested: int) -> int:
-    """``suggested``, unless ``lowest`` is better by more than the error of just these two: that of other rates says nothing here."""
-    rest = losses[:, suggested] - losses[:, lowest]
-    error = float(np.std(rest, ddof=1)) / math.sqrt(len(rest)) if len(rest) > 1 else 0.0
-    return suggested if float(np.mean(rest)) <= BETTER * error else lowest
+def _between(lrs: Floats, behind: Floats, best: int, width: float) -> float:
+    """The mean of the best rate and its two neighbours on log lr, each weighed by how far it is ``behind``; an end of the row is itself."""
+    if width <= 0 or best in {0, len(lrs) - 1}:
+        return float(lrs[best])
+    near = slice(best - 1, best + 2)
+    weights = np.exp(-((behind[near] / width) ** 2) / 2)
+    return float(np.exp(np.sum(weights * np.log(lrs[near])) / np.sum(weights)))
 
 
 def means_of(losses: Floats) -> tuple[Floats, float]:

@@ -71,7 +71,7 @@ def probe(
         if measure is Measure.TRAIN_LOSS:
             ends[repeat] = ended_at(curves[repeat])
     cost = int(np.sum(np.isfinite(curves)))
-    return Probe.of(measure, lrs, ends, lr, horizon=steps, cost_steps=cost, seconds=time.perf_counter() - started)
+    return Probe.of(measure, lrs, ends, horizon=steps, cost_steps=cost, seconds=time.perf_counter() - started)
 
 
 def looked_at(model: nn.Module, rungs: Rungs, validation: Iterable[Any]) -> float:

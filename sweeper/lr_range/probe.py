@@ -76,9 +76,9 @@ class Probe:
     scan: Scan | None = None
 
     @classmethod
-    def of(cls, measure: Measure, lrs: Floats, losses: Floats, suggested: float, *, horizon: int, cost_steps: int, seconds: float) -> Probe:
-        """The comparison of these rates, about the one that the ladder suggested."""
-        return cls(measure, lrs, losses, compare(lrs, losses, suggested, measure.words), horizon, cost_steps, seconds)
+    def of(cls, measure: Measure, lrs: Floats, losses: Floats, *, horizon: int, cost_steps: int, seconds: float) -> Probe:
+        """The comparison of these rates."""
+        return cls(measure, lrs, losses, compare(lrs, losses, measure.words), horizon, cost_steps, seconds)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON data; losses that are not finite become null."""
@@ -154,7 +154,7 @@ def probe(
     started = time.perf_counter()
     arms = _Arms(config, data, measure, steps, device)
     lrs, losses = row(lr, lambda asked: arms.train(asked, range(seeds)), BELOW[measure])
-    return Probe.of(measure, lrs, losses, lr, horizon=steps, cost_steps=arms.taken, seconds=time.perf_counter() - started)
+    return Probe.of(measure, lrs, losses, horizon=steps, cost_steps=arms.taken, seconds=time.perf_counter() - started)
 
 
 def probe_all(

@@ -88,12 +88,12 @@ def judged(lrs: Floats, losses: Floats, still: Floats, what: str) -> Comparison:
     means, _ = means_of(losses)
     lowest = int(np.argmin(means))
     if not np.isfinite(means[lowest]):
-        return compare(lrs, losses, float(lrs[lowest]), what)
+        return compare(lrs, losses, what)
     gains = still - losses[:, lowest]
     gain, error = float(np.mean(gains)), float(np.std(gains, ddof=1)) / math.sqrt(len(gains))
     if not gain > SURE * error:
         t = gain / error if error > 0 else 0.0
         told = f"no constant rate ended with a lower {what} than no training does, beyond the noise (t {t:.1f}, needed {SURE})"
         return Comparison(Status.NO_USABLE_REGION, told, None, None, None, None)
-    found = compare(lrs, losses, float(lrs[lowest]), what, learns=True)
+    found = compare(lrs, losses, what, learns=True)
     return replace(found, sentence=f"{found.sentence}; without training it is {float(np.mean(still)):.3g}")

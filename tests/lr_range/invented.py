@@ -33,4 +33,4 @@ def probe(measure: Measure = Measure.TRAIN_LOSS) -> Probe:
     lrs = np.geomspace(2.5e-4, 2e-2, 13)
     losses = (np.log10(lrs / 3e-3) ** 2) + 0.3 + 0.01 * np.random.default_rng(1).normal(size=(3, 13))
     losses[1, -1] = np.nan
-    return Probe.of(measure, lrs, losses, lrs[7], horizon=50, cost_steps=1900, seconds=0.4)
+    return Probe.of(measure, lrs, losses, horizon=50, cost_steps=1900, seconds=0.4)
