@@ -7,7 +7,7 @@ nothing, it is ladders, rates and grid of 300. Each peer's reads every single on
 ``ranges/regret.py`` defines the regret, and which grid is too noisy for one: it gets 20 more seeds near its best, or 300 steps, or is no
 problem that is held out.
 
-Usage: python -m benchmarks lr_range [--part tuned|held-out] [--print-only]
+Usage: python -m benchmarks lr_range [--part tuned|held-out] [--without PROBLEM ...] [--print-only]
        python -m benchmarks lr_range --compare-libraries     (those that can be imported, on a part of the ladders)
 Writes benchmarks/results/DATE-lr_range.json and .md, of one part DATE-lr_range-PART.
 """
@@ -95,13 +95,13 @@ def read(rule: Rule, curves: Curves, regret: Regret) -> dict[str, Any]:
     }
 
 
-def measured(part: str, folder: Path) -> dict[str, Any]:
-    """Every rule on every problem of a part: ``tuned``, ``held-out`` or ``all``."""
+def measured(part: str, folder: Path, without: Sequence[str] = ()) -> dict[str, Any]:
+    """Every rule on every problem of a part: ``tuned``, ``held-out`` or ``all``; some may be left out by name, and are told."""
     rows: list[dict[str, Any]] = []
     refused: list[dict[str, Any]] = []
     for problem in problems():
         name = "held-out" if problem.held_out else "tuned"
-        if part not in {"all", name}:
+        if part not in {"all", name} or problem.name in without:
             continue
         recorded = Recorded(problem, folder)
         horizon = recorded.horizon() if problem.held_out else STEPS
@@ -120,6 +120,7 @@ def measured(part: str, folder: Path) -> dict[str, Any]:
         **setting(),
         "rows": rows,
         "refused": refused,
+        "without": list(without),
         "summary": [summed(rows, name) for name in dict.fromkeys(row["part"] for row in rows)],
     }
 
@@ -203,6 +204,8 @@ def page(result: dict[str, Any]) -> str:
             *heading("problem", *(f"noise, {steps} steps" for steps in (STEPS, LONGER))),
         ]
         lines += [f"| {row['problem']} | {' | '.join(f'{noise:.1%}' for noise in row['noise'].values())} |" for row in result["refused"]]
+    if result["without"]:
+        lines += ["", f"Left out, since they were not recorded: {', '.join(result['without'])}."]
     return "\n".join(lines) + "\n"
 
 
@@ -211,6 +214,9 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="lr_range", description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--part", choices=("tuned", "held-out", "all"), default="all", help="of the problems (default all)")
     parser.add_argument("--scratch", type=Path, default=FOLDER, help=f"keeps the curves (default {FOLDER})")
+    parser.add_argument(
+        "--without", nargs="+", default=(), metavar="PROBLEM", help="leave these out, such as some whose recording takes long"
+    )
     parser.add_argument("--print-only", action="store_true", help="write nothing to benchmarks/results")
     parser.add_argument("--compare-libraries", action="store_true", help="whether the peers' rules say what their libraries say")
     options = parser.parse_args(arguments)
@@ -220,7 +226,7 @@ def main(arguments: list[str]) -> None:
         ladders = [Recorded(problem, options.scratch).curves().ladder[0] for problem in problems()]
         print(*compared(ladders), sep="\n")
         return
-    result = measured(options.part, options.scratch)
+    result = measured(options.part, options.scratch, options.without)
     if not options.print_only:
         write("lr_range" if options.part == "all" else f"lr_range-{options.part}", result, page(result))
     print(page(result))
