@@ -160,6 +160,8 @@ def for_shape(trial: Trial, data: Resident, known: MutableMapping[int, int] | No
     if reason is not None:
         return Choice("plain", 1, f"plain: {reason}")
     on_cpu = data.device.type == "cpu"
+    if on_cpu and asked == "auto" and shape.alone is not None:
+        return Choice("stacked", 1, f"stacked: one lane, for {shape.alone}")
     where = f"measured on {data.device.type}"
     size = shape.size if on_cpu and asked == "auto" else None
     if known is not None and size is not None and size in known:
@@ -263,8 +265,6 @@ def _against(shape: _Shape) -> str | None:
     if shape.data.streamed:
         return STREAMED
     on_cpu = shape.data.device.type == "cpu"
-    if asked == "auto" and on_cpu and shape.alone is not None:
-        return shape.alone
     found = shape.fit
     if isinstance(found, str):
         return found

@@ -70,7 +70,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     ("parts", "reason"),
     [
         ({"training": {"engine": "plain"}}, "plain: the config says so"),
-        ({"search": {"shapes": "trials"}}, "plain: search.shapes is trials, so no two trials share a shape"),
         ({"training": {"precision": "fp16"}}, "plain: fp16 scales the loss of each model by itself"),
         ({"training": {"precision": "fp16", "engine": "stacked"}}, "plain: fp16 scales the loss of each model by itself"),
         ({"model": CNN}, "plain: stacked, this model's last bits would depend on the number of lanes (engine: stacked allows that)"),
@@ -83,6 +82,14 @@ def test_what_is_not_stacked_says_why(data: Resident, make_trial: Any, parts: di
     found = choose.for_shape(trial, data)
     assert found == choose.Choice("plain", 1, reason)
     assert isinstance(found.stack([trial], data), PlainStack)
+
+
+def test_one_lane_where_no_two_trials_share_a_shape(data: Resident, make_trial: Any) -> None:
+    """The stacked engine, which trains a layered model faster than the plain one does; nothing is timed."""
+    trial = make_trial(search={"shapes": "trials"})
+    found = choose.for_shape(trial, data)
+    assert found == choose.Choice("stacked", 1, "stacked: one lane, for search.shapes is trials, so no two trials share a shape")
+    assert isinstance(found.stack([trial], data), FusedStack)
 
 
 @pytest.mark.parametrize("parts", [{}, {"training": {"engine": "stacked"}}, {"model": CNN, "training": {"engine": "stacked"}}])
