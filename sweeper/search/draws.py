@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from sweeper.config.files import tree_of
 from sweeper.config.space import Forbidden, Leaf, Resolved, Space
 from sweeper.errors import InputError
-from sweeper.search.blocks import Blocks, Place
+from sweeper.search.blocks import Place, blocks_of
 from sweeper.search.brackets import Bracket, Brackets
 from sweeper.search.keyed import seed
 from sweeper.search.sampler import Sampler
@@ -35,7 +35,7 @@ class Draws:
         self._space = space
         self._sampler = sampler
         self._brackets = brackets
-        self._blocks = Blocks(space)
+        self._blocks = blocks_of(space)
         self._structural = frozenset(leaf.name for leaf in space.leaves if leaf.structural)
         self._count = 0
         self._openers: dict[int, _Opener] = {}  # by block; of other trials nothing is kept but the key of their values
@@ -46,30 +46,34 @@ class Draws:
 
     def enter(self, trial: Trial) -> None:
         """Take over a trial that was numbered before, or has just been drawn; in order of numbers."""
-        place = self._blocks.place(trial.number)
-        if place.sibling == 0:
-            self._openers[place.block] = _Opener(trial.shape, {k: v for k, v in trial.values.items() if k in self._structural})
+        if trial.sibling == 0:
+            self._openers[trial.block] = _Opener(trial.shape, {k: v for k, v in trial.values.items() if k in self._structural})
         self._count += 1
         self._seen.add(_key(trial.values))
+        self._blocks.enter(trial)
         self._sampler.enter(trial)
 
-    def ahead(self, lanes: int) -> range:
-        """The numbers of the next batch, for a worker with so many free lanes; the sweep may end before it does."""
-        return range(self._count, self._count + self._blocks.batch(self._count, lanes))
+    def ahead(self, lanes: int, most: int, beside: Trial | None = None) -> Sequence[Place]:
+        """The places of the next batch, at most so many.
 
-    def siblings(self, trial: Trial, numbers: range) -> bool:
-        """Whether a trial of these numbers will (as a rule) have the shape of this one."""
-        block = self._blocks.place(trial.number).block
-        return self._openers[block].shape == trial.shape and any(self._blocks.place(number).block == block for number in numbers)
+        Args:
+            lanes: that are free, of the worker that they are for.
+            most: at the end of the sweep, how many trials it has yet.
+            beside: only if some of them will (as a rule) have this trial's shape; else none.
+        """
+        if beside is None:
+            return self._blocks.ahead(lanes)[:most]
+        places = self._blocks.ahead(lanes, beside.block)[:most]
+        same = self._openers[beside.block].shape == beside.shape and any(place.block == beside.block for place in places)
+        return places if same else ()
 
-    def draw(self) -> Trial:
-        """The next trial.
+    def draw(self, place: Place) -> Trial:
+        """The trial of the next place.
 
         Raises:
             InputError: ``forbid`` leaves nothing to try.
             Unmeasured: a range test is wanted first.
         """
-        place = self._blocks.place(self._count)
         resolved = self._resolve(place)
         trial = Trial(
             number=place.number,

@@ -97,7 +97,7 @@ class Study:
         return self._target - len(self._draws)
 
     def ask(self, lanes: int = 1, beside: Trial | None = None) -> list[Trial]:
-        """The next batch of newly numbered trials; which and how many, ``Blocks.batch`` says.
+        """The next batch of newly numbered trials; which and how many, ``Blocks.ahead`` says.
 
         Args:
             lanes: of the worker they are for.
@@ -110,13 +110,10 @@ class Study:
             InputError: ``forbid`` leaves nothing to try.
             Unmeasured: nothing can be numbered before this range test was made; nothing has changed.
         """
-        numbers = self._draws.ahead(lanes)[: self.unnumbered]
-        if beside is not None and not self._draws.siblings(beside, numbers):
-            return []
         asked: list[Trial] = []
-        for _ in numbers:
+        for place in self._draws.ahead(lanes, self.unnumbered, beside):
             try:
-                trial = self._draws.draw()
+                trial = self._draws.draw(place)
             except (InputError, Unmeasured):
                 if asked:
                     break  # the next ask meets it again; these can be trained

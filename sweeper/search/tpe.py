@@ -19,7 +19,7 @@ from optuna.trial import TrialState
 
 from sweeper.config.distributions import Auto, Choice, Distribution, Int, Log, Uniform
 from sweeper.config.space import Leaf, Resolved, Space
-from sweeper.search.blocks import EARLY_BLOCKS, Blocks, Place
+from sweeper.search.blocks import EARLY_BLOCKS, Place
 from sweeper.search.brackets import Bracket, Brackets
 from sweeper.search.keyed import Drawable
 from sweeper.search.keyed import seed as keyed_seed
@@ -51,7 +51,7 @@ _STATES = {
 
 
 class TpeSampler:
-    """TPE, each parameter for itself. Every other block after the random ones is given the shape of the best complete trial so far.
+    """TPE, each parameter for itself. A block that is for the best shape again gets that of the best complete trial so far.
 
     An ``auto`` learning rate is learnt as its distance from the suggestion of its own shape.
     """
@@ -61,7 +61,6 @@ class TpeSampler:
         self._seed = space.base.search.seed
         self._metric = space.base.search.metric
         self._structural = frozenset(leaf.name for leaf in space.leaves if leaf.structural)
-        self._blocks = Blocks(space)
         self._brackets = brackets
         self._random = RandomSampler(space, brackets)
         self._history = History(space, brackets)
@@ -72,7 +71,7 @@ class TpeSampler:
         """See ``Sampler.propose``."""
         if attempt >= _DRAFTS or (place.sibling == 0 and place.block < STARTUP_SHAPES):
             return self._random.propose(place, attempt, fixed, seed=seed)
-        if attempt == 0 and place.sibling == 0 and self._best is not None and self._blocks.again(place.block):
+        if attempt == 0 and place.sibling == 0 and self._best is not None and place.again:
             fixed = {name: value for name, value in self._best[1].values.items() if name in self._structural}
         kind = "sibling" if fixed else "free"
         with _quiet():

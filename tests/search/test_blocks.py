@@ -2,63 +2,102 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
-from sweeper.search.blocks import Blocks, Place
-from tests.search.simulate import space
+from sweeper.search.blocks import Blocks, FixedBlocks, Place, blocks_of
+from sweeper.trial import Trial
+from tests.search.simulate import MLP, space
 
 ONLY_STRUCTURE = "name: a\nmodel: {width: {choice: [32, 64]}, depth: {int: [1, 4]}}\n"
 ONLY_SCALARS = "name: a\noptimizer: {name: adamw, lr: {log: [1e-4, 1e-2]}}\n"
 
 
+def enter(blocks: Blocks, places: list[Place]) -> list[Place]:
+    """Number trials for these places."""
+    for place in places:
+        blocks.enter(Trial(place.number, 0, {}, {}, "", place.block, place.sibling))
+    return places
+
+
+def fixed(text: str, shapes: object) -> Blocks:
+    """The order of random search."""
+    return blocks_of(space(text, sampler="random", shapes=shapes))
+
+
 @pytest.mark.parametrize(
     ("text", "shapes", "number", "place"),
     [
-        (None, "auto", 5, Place(5, 2, 1)),
-        (None, "auto", 15, Place(15, 7, 1)),
-        (None, "auto", 16, Place(16, 8, 0)),
-        (None, "auto", 99, Place(99, 18, 3)),
-        (None, 5, 19, Place(19, 4, 3)),
-        (None, "trials", 19, Place(19, 19, 0)),
+        (MLP, "auto", 5, Place(5, 2, 1)),
+        (MLP, "auto", 15, Place(15, 7, 1)),
+        (MLP, "auto", 16, Place(16, 8, 0)),
+        (MLP, "auto", 99, Place(99, 18, 3)),
+        (MLP, 5, 19, Place(19, 4, 3)),
+        (MLP, "trials", 19, Place(19, 19, 0)),
         (ONLY_STRUCTURE, "auto", 19, Place(19, 19, 0)),
         (ONLY_SCALARS, "trials", 19, Place(19, 0, 19)),
     ],
 )
-def test_places(text: str | None, shapes: object, number: int, place: Place) -> None:
-    """A trial's block and sibling follow from its number alone."""
-    blocks = Blocks(space(text, shapes=shapes) if text else space(shapes=shapes))
-    assert blocks.place(number) == place
-
-
-@pytest.mark.parametrize("shapes", ["auto", "trials", 5])
-def test_the_opener_is_the_first_of_its_block(shapes: object) -> None:
-    """The trial that draws a block's shape is sibling 0 of it and comes before all others."""
-    blocks = Blocks(space(shapes=shapes))
-    for number in range(200):
-        place = blocks.place(number)
-        opener = blocks.place(blocks.opener(place.block))
-        assert (opener.block, opener.sibling) == (place.block, 0)
-        assert opener.number <= number
+def test_fixed_places(text: str, shapes: object, number: int, place: Place) -> None:
+    """In random search a trial's block and sibling follow from its number alone, whoever asks, and a block's first trial comes first."""
+    numbered = []
+    blocks = fixed(text, shapes)
+    while len(numbered) <= number:
+        numbered += enter(blocks, list(blocks.ahead(1 + len(numbered) % 3)))
+    assert numbered[number] == place
+    seen: dict[int, int] = {}
+    for one in numbered:
+        assert one.sibling == seen.get(one.block, 0)
+        seen[one.block] = one.sibling + 1
 
 
 @pytest.mark.parametrize(
     ("text", "shapes", "number", "lanes", "batch"),
     [
-        (None, "auto", 0, 8, 2),
-        (None, "auto", 16, 4, 8),
-        (None, "auto", 19, 8, 5),
-        (None, 5, 19, 3, 15),
-        (None, "trials", 19, 8, 1),
+        (MLP, "auto", 0, 8, 2),
+        (MLP, "auto", 16, 4, 8),
+        (MLP, "auto", 19, 8, 5),
+        (MLP, 5, 19, 3, 15),
+        (MLP, "trials", 19, 8, 1),
         (ONLY_SCALARS, "auto", 19, 3, 3),
     ],
 )
-def test_batches(text: str | None, shapes: object, number: int, lanes: int, batch: int) -> None:
+def test_fixed_batches(text: str, shapes: object, number: int, lanes: int, batch: int) -> None:
     """A batch fills the lanes with one shape where the order of shapes allows it, and holds no more than that takes."""
-    assert Blocks(space(text, shapes=shapes) if text else space(shapes=shapes)).batch(number, lanes) == batch
+    blocks = fixed(text, shapes)
+    assert isinstance(blocks, FixedBlocks)
+    enter(blocks, [blocks.place(one) for one in range(number)])
+    assert len(blocks.ahead(lanes)) == batch
 
 
-@pytest.mark.parametrize(("shapes", "again"), [("auto", [8, 10, 12]), ("trials", []), (20, [])])
-def test_blocks_for_the_best_shape(shapes: object, again: list[int]) -> None:
-    """Every other block after the first eight is for the best shape so far, but only where blocks may repeat one."""
-    blocks = Blocks(space(shapes=shapes))
-    assert [block for block in range(14) if blocks.again(block)] == again
+def test_a_block_grows_as_its_worker_asks() -> None:
+    """Two trials of a new shape, eight of the best one again, as lanes fall free, also when others open blocks in between."""
+    blocks = blocks_of(space())
+    for block in range(8):
+        assert enter(blocks, list(blocks.ahead(1))) == [Place(2 * block, block, 0)]
+        assert enter(blocks, list(blocks.ahead(7, block))) == [Place(2 * block + 1, block, 1)]
+        assert blocks.ahead(1, block) == []
+    assert enter(blocks, list(blocks.ahead(1))) == [Place(16, 8, 0, again=True)]
+    assert enter(blocks, list(blocks.ahead(1))) == [Place(17, 9, 0)]
+    grown = [*enter(blocks, list(blocks.ahead(3, 8))), *enter(blocks, list(blocks.ahead(9, 8)))]
+    assert grown == [Place(17 + sibling, 8, sibling, again=True) for sibling in range(1, 8)]
+    assert blocks.ahead(1, 8) == []
+
+
+def test_models_that_are_trained_alone_have_shapes_of_their_own() -> None:
+    """Where nobody asks for siblings every trial opens a block, and only every fifth is for the best shape."""
+    blocks = blocks_of(space())
+    places = [place for _ in range(40) for place in enter(blocks, list(blocks.ahead(1)))]
+    assert [place.block for place in places] == [place.number for place in places]
+    again = [place.block for place in places if place.again]
+    assert again[0] == 8
+    assert {later - earlier for earlier, later in pairwise(again)} == {5}
+
+
+@pytest.mark.parametrize("shapes", ["trials", 20])
+def test_different_shapes_are_never_the_best_one_again(shapes: object) -> None:
+    """A number of shapes is that of different ones, for a sampler that learns, too."""
+    blocks = blocks_of(space(shapes=shapes))
+    places = [place for _ in range(20) for place in enter(blocks, list(blocks.ahead(2)))]
+    assert not any(place.again for place in places)

@@ -38,6 +38,7 @@ class Mixed:
 
 STUDIES: dict[str, Callable[[], Numbering]] = {
     **{shapes: partial(Study, space(MLP, sampler="random", shapes=shapes), TRIALS) for shapes in ("auto", "5", "trials")},
+    "grown": partial(Study, space(MLP, sampler="tpe"), TRIALS),
     "one": partial(Study, space(ONE_SHAPE, sampler="random"), TRIALS),
     "mixed": Mixed,
 }
@@ -183,6 +184,18 @@ def test_a_worker_stays_with_its_shape_and_another_gets_another() -> None:
     assert numbers(taken(pool, "a", 2)) == [21, 22]
     assert numbers(taken(pool, "a", 2, first[0])) == [23]
     assert numbers(taken(pool, "c", 3)) == [32, 33, 34]
+
+
+def test_a_search_that_learns_draws_siblings_as_lanes_are_free() -> None:
+    """Two workers have a block each, which grows while they train it; nothing is drawn that nobody trains yet."""
+    pool = Pool(Study(space(), 64))
+    first, second = taken(pool, "a", 1), taken(pool, "b", 1)
+    assert numbers(taken(pool, "a", 7, first[0])) == [2]
+    assert numbers(taken(pool, "b", 7, second[0])) == [3]
+    pool.close(0)
+    assert taken(pool, "a", 1, first[0]) == []
+    pool.close(2)
+    assert numbers(taken(pool, "a", 1)) == [4]
 
 
 @pytest.mark.parametrize(("text", "shapes"), [(ONE_SHAPE, "auto"), (MLP, "5")])

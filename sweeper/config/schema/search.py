@@ -17,7 +17,7 @@ class Search(Node):
     trials: int = Field(64, ge=1, le=1_000_000)
     shapes: Literal["auto", "trials"] | Annotated[int, Field(ge=1)] = Field(
         "auto",
-        description="architectures drawn: auto (a new one every 2 trials, after 16 trials every 8), a number, or trials (one per trial)",
+        description="architectures drawn: auto (a few trials each, by how many train side by side), a number, or trials (one per trial)",
     )
     pruner: Literal["asha", "median", "none"] = "asha"
     grace_epochs: Literal["auto"] | Annotated[int, Field(ge=1)] = Field(
