@@ -1,7 +1,7 @@
 """What it costs in quality to draw the architecture first and the scalars under it: ``shapes: auto`` against ``shapes: trials``.
 
 Five tasks by eight seeds (of the split and of the search), 256 trials by two worker processes, random search and TPE, with and without
-pruning, each once with ``shapes: auto`` (two, later eight trials per architecture, trained in lanes where that is faster) and once with
+pruning, each once with ``shapes: auto`` (a few trials per architecture, trained in lanes where that is faster) and once with
 ``shapes: trials`` (every trial draws all of its config). Compared is the best val_loss of the first 64 and of all 256 trials by number.
 
 Usage: python -m benchmarks shapes_quality [--tasks digits ...] [--seeds 0 1 ...] [--samplers tpe] [--pruners asha] [--print-only]
