@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from sweeper.config.distributions import Auto
 from sweeper.config.space import Space
 from sweeper.trial import Trial
 
@@ -120,9 +121,13 @@ class GrownBlocks:
     So a trial is drawn when it is wanted and the sampler knows what its elders have reached; and a model that is trained alone, because
     more lanes are no faster, has a shape of its own. Blocks have at most two trials; every fifth after the early ones is for the best
     shape so far and has up to eight.
+
+    Args:
+        least: trials of a block, however few lanes there are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, least: int = 1) -> None:
+        self._least = least
         self._lengths: list[int] = []
         self._count = 0
 
@@ -138,7 +143,7 @@ class GrownBlocks:
         block = len(self._lengths) if block is None else block
         length = 0 if block == len(self._lengths) else self._lengths[block]
         again = block >= EARLY_BLOCKS and (block - EARLY_BLOCKS) % AGAIN_EVERY == 0
-        end = min(length + lanes, SIBLINGS if again else LOOKS)
+        end = min(max(length + lanes, self._least), SIBLINGS if again else LOOKS)
         return [Place(self._count + sibling - length, block, sibling, again) for sibling in range(length, end)]
 
 
@@ -146,7 +151,8 @@ def blocks_of(space: Space) -> Blocks:
     """The order of ``search.shapes``.
 
     A space without structural parameters has one block; one without others has a block per trial. Random search has a fixed order, since
-    it promises that config i is the same at any number of workers.
+    it promises that config i is the same at any number of workers. Where a shape costs a range test of its learning rate, it has two trials
+    at least.
     """
     structural = sum(leaf.structural for leaf in space.leaves)
     search = space.base.search
@@ -154,4 +160,7 @@ def blocks_of(space: Space) -> Blocks:
         return FixedBlocks("one")
     if structural == len(space.leaves):
         return FixedBlocks("trials")
-    return GrownBlocks() if search.shapes == "auto" and search.sampler != "random" else FixedBlocks(search.shapes)
+    if search.shapes != "auto" or search.sampler == "random":
+        return FixedBlocks(search.shapes)
+    tested = any(isinstance(leaf.distribution, Auto) for leaf in space.leaves)
+    return GrownBlocks(LOOKS if tested else 1)

@@ -11,6 +11,7 @@ from sweeper.trial import Trial
 from tests.search.simulate import MLP, space
 
 ONLY_STRUCTURE = "name: a\nmodel: {width: {choice: [32, 64]}, depth: {int: [1, 4]}}\n"
+MLP_AUTO = "name: a\nmodel: {width: {choice: [32, 64]}, depth: {int: [1, 4]}}\noptimizer: {name: adamw, lr: auto}\n"
 ONLY_SCALARS = "name: a\noptimizer: {name: adamw, lr: {log: [1e-4, 1e-2]}}\n"
 
 
@@ -93,6 +94,13 @@ def test_models_that_are_trained_alone_have_shapes_of_their_own() -> None:
     again = [place.block for place in places if place.again]
     assert again[0] == 8
     assert {later - earlier for earlier, later in pairwise(again)} == {5}
+
+
+def test_shapes_that_cost_a_range_test_are_shared_by_two() -> None:
+    """However few lanes there are: with ``lr: auto``."""
+    blocks = blocks_of(space(MLP_AUTO))
+    places = [place for _ in range(8) for place in enter(blocks, list(blocks.ahead(1)))]
+    assert [(place.block, place.sibling) for place in places] == [(block, sibling) for block in range(8) for sibling in range(2)]
 
 
 @pytest.mark.parametrize("shapes", ["trials", 20])
