@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +12,6 @@ from sweeper.app.existing import existing, known_sweeps
 from sweeper.app.home import Home
 from sweeper.ledger.store import Ledger
 from sweeper.tracking import follow
-from sweeper.tracking.aside import Aside
 
 if TYPE_CHECKING:
     from sweeper.tracking.mlflow import MlflowMirror
@@ -25,25 +23,11 @@ def mirror_of(home: Home, ledger: Ledger) -> MlflowMirror:
 
     def files(sweep: str) -> Iterable[Path]:
         folder, best = home.sweep_dir(sweep), ledger.best(sweep)
-        draw: Callable[[], list[Path]] = list
-        if best is not None and best.best_epoch is not None:
-            draw = partial(insight.draw, folder, ledger.reports(sweep, best.number), best.best_epoch)
-        return _drawn(folder, draw)
+        pictures = insight.draw(folder, ledger.reports(sweep, best.number), best.best_epoch) if best and best.best_epoch else []
+        ranges.draw(folder)
+        return [path for path in (folder / "best.yaml", *sorted((folder / "lr_range").glob("*")), *pictures) if path.is_file()]
 
     return MlflowMirror(ledger, home.tracking_uri, home.artifacts, files)
-
-
-def _drawn(folder: Path, draw: Callable[[], list[Path]]) -> Iterable[Path]:
-    """The files of a finished sweep's run. Its winner is drawn from now on, while the caller writes trials, until it asks for them."""
-    drawing = Aside(draw)
-
-    def found() -> Iterator[Path]:
-        drawing.wait()
-        pictures = draw()
-        ranges.draw(folder)
-        yield from (path for path in (folder / "best.yaml", *sorted((folder / "lr_range").glob("*")), *pictures) if path.is_file())
-
-    return found()
 
 
 def follow_sweep(name: str) -> int:

@@ -37,6 +37,7 @@ def last_files(
     metric = space.base.search.metric
     rows = leaderboard(space, past)
     return {
+        **{file.name: file.read_bytes() for file in files if file.is_file()},
         "space.yaml": space.text.encode(),
         **({DATA: json.dumps(data, indent=1).encode()} if data else {}),
         "leaderboard.csv": _csv(rows).encode(),
@@ -44,8 +45,6 @@ def last_files(
         "figures.html": page(f"Sweep {name}", figures(space, past)).encode(),
         "history.png": png_history(past, metric),
         "learning_curves.png": png_learning_curves(past, metric),
-        # Last, since they may be drawn until they are asked for.
-        **{file.name: file.read_bytes() for file in files if file.is_file()},
     }
 
 

@@ -13,7 +13,7 @@ from sweeper.ledger.store import Ledger
 from sweeper.tracking.child import child_picture, sweep_id, trial_id
 from sweeper.tracking.finale import last_files, last_tags
 from sweeper.tracking.parent import OVER, experiment_of, parent_picture
-from sweeper.tracking.picture import KnownRun, Picture, milliseconds
+from sweeper.tracking.picture import KnownRun, Picture
 
 if TYPE_CHECKING:
     from sweeper.tracking.mlflow import Tracker
@@ -65,7 +65,6 @@ class Mirroring:
         """Send what is missing, trials first, until ``deadline`` (of ``time.monotonic()``)."""
         self._sweep = self._ledger.known(self._sweep.name)
         parent = self._known.get(sweep_id(self._sweep)) or self._send_sweep()
-        files = self._files(self._sweep.name) if self._sweep.state in OVER and not self._ended(parent) else ()
         while time.monotonic() < deadline and self._send_some(parent.run_id, deadline, patience_s):
             pass
         parent = self._send_sweep()
@@ -73,7 +72,7 @@ class Mirroring:
             if self._ledger.tracked_sweep(self._sweep.name).state is not self._sweep.state:
                 self._ledger.mark_sweep(self._sweep.name, run_id=parent.run_id, state=self._sweep.state)
         elif self._ledger.count_pending(self._sweep.name) == 0:
-            self._end(parent, files)
+            self._end(parent)
 
     def _remember(self, record: TrialRecord) -> bool:
         if record.closed_order is None:
@@ -116,15 +115,12 @@ class Mirroring:
         self._drawn = picture
         return run
 
-    def _ended(self, run: KnownRun) -> bool:
-        """Whether the last artifacts of this end are stored."""
-        return self._sweep.ended is not None and run.final == str(milliseconds(self._sweep.ended))
-
-    def _end(self, run: KnownRun, files: Iterable[Path]) -> None:
-        if not self._ended(run):
+    def _end(self, run: KnownRun) -> None:
+        picture = self._picture()
+        if run.final != str(picture.end_ms):
             name = self._sweep.name
-            content = last_files(name, self._space, self._ledger.past(name), files, self._sweep.facts.get("data"))
-            self._tracker.end_sweep(run, self._picture(), content, last_tags())
+            content = last_files(name, self._space, self._ledger.past(name), self._files(name), self._sweep.facts.get("data"))
+            self._tracker.end_sweep(run, picture, content, last_tags())
         self._ledger.mark_sweep(self._sweep.name, run_id=run.run_id, state=self._sweep.state)
 
     def _picture(self) -> Picture:
