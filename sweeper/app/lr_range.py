@@ -221,7 +221,7 @@ def _as_run(name: str, config: Config, people: Mapping[str, Any], result: LrRang
     from sweeper.tracking.runs import RangeTestRun
 
     verdict, probe = result.judgement, result.probe
-    tags: dict[str, Any] = {**people, "status": result.status.value, "sentence": verdict.sentence, "scale": result.scale.value}
+    tags: dict[str, Any] = {**people, "status": result.status.value, "sentence": result.sentence, "scale": result.scale.value}
     tags |= {"optimizer": result.optimizer, "horizon": result.answer["horizon"], "cost_steps": result.answer["cost_steps"]}
     if result.suggestion is not None and result.bracket is not None:
         tags |= {"suggestion": f"{result.suggestion:.3g}", "bracket": " ".join(f"{lr:.3g}" for lr in result.bracket)}

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sweeper.errors import InputError
+from sweeper.lr_range.arms import Comparison
 from sweeper.lr_range.judge import Floats, Judgement, Status
 from sweeper.lr_range.nulls import array_of, rows_of
 from sweeper.lr_range.probe import Probe
@@ -74,8 +75,17 @@ class LrRangeResult:
     @property
     def status(self) -> Status:
         """The ladder's; the probe's where that alone has an answer."""
+        return self._speaks.status
+
+    @property
+    def sentence(self) -> str:
+        """That of the status."""
+        return self._speaks.sentence
+
+    @property
+    def _speaks(self) -> Judgement | Comparison:
         alone = self.judgement.suggestion is None and self.probe is not None and self.probe.verdict.suggestion is not None
-        return self.probe.verdict.status if alone and self.probe else self.judgement.status
+        return self.probe.verdict if alone and self.probe else self.judgement
 
     @property
     def suggestion(self) -> float | None:

@@ -177,6 +177,7 @@ def test_constant_rates_look_where_the_ladder_shows_nothing(digits: Dataset, mon
     rates = 3 * len(found.probe.scan.lrs) + 6 * (1 + len(found.probe.lrs))
     assert found.probe.cost_steps == 25 * rates
     assert found.status is Status.OK
+    assert found.sentence == found.probe.verdict.sentence
     assert found.suggestion is not None
     assert 2e-3 < found.suggestion < 5e-2
     assert found.answer["status"] == "ok"
@@ -197,5 +198,6 @@ def test_a_model_that_does_not_learn_has_no_answer(digits: Dataset, monkeypatch:
     found = lr_range_test(MLP, digits)
     assert found.probe is not None
     assert (found.status, found.suggestion, found.bracket) == (Status.NO_USABLE_REGION, None, None)
+    assert found.sentence == found.judgement.sentence
     assert "no training" in found.probe.verdict.sentence
     assert found.probe.horizon == 300
