@@ -80,7 +80,7 @@ def _reading(subject: str, group: Sequence[tuple[Config, LrRangeResult]], data: 
     lr, steps = max(allowed), max(result.horizon for _, result in group)
     configs = sorted((config for config, _ in group), key=lambda config: config.optimizer.weight_decay)
     decays = tuple(config.optimizer.weight_decay for config in configs)
-    trials = [trial for config in configs for trial in trials_of(config, probe.SEEDS, [lr])]
+    trials = [trial for config in configs for trial in trials_of(config, range(probe.SEEDS), [lr])]
     _, scores = record_scores(trials, data, lambda _step: 1.0, [steps], device=device)
     losses = scores["val_loss"].reshape(len(decays), probe.SEEDS).T
     largest = _largest(decays, losses)

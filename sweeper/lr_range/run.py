@@ -140,7 +140,7 @@ class _Ladder:
 
     def _train(self, lrs: Floats) -> tuple[Floats, Looks | None]:
         """The losses of a step at each rate ``[seeds, steps]``, and what was seen of the validation part on a linear ladder."""
-        steps, trials, peak = len(lrs), trials_of(self.config, self.seeds), self.config.optimizer.lr
+        steps, trials, peak = len(lrs), trials_of(self.config, range(self.seeds)), self.config.optimizer.lr
 
         def rate(step: int) -> float:
             return float(lrs[min(step, steps - 1)]) / peak

@@ -12,7 +12,7 @@ from sweeper.trial import Trial
 SEED_LIMIT = 2**63  # what training.seed may be
 
 
-def trials_of(config: Config, seeds: int | range, lrs: Sequence[float] | None = None) -> list[Trial]:
+def trials_of(config: Config, seeds: range, lrs: Sequence[float] | None = None) -> list[Trial]:
     """One trial per seed; with learning rates one per rate and seed, rate by rate.
 
     The seeds count up from ``training.seed`` and are the same for every rate: the same first weights, the same rows in the same order, the
@@ -20,14 +20,14 @@ def trials_of(config: Config, seeds: int | range, lrs: Sequence[float] | None = 
 
     Args:
         config: of all of them.
-        seeds: how many; or which, counted from ``training.seed``.
+        seeds: which, counted from ``training.seed``.
         lrs: in place of ``optimizer.lr``; other rates of the optimizer (Muon's for AdamW) keep their ratio to it. None: the config's own.
     """
     tree = tree_of(config)
     optimizers = [tree["optimizer"]] if lrs is None else [moved(tree["optimizer"], lr) for lr in lrs]
     trials: list[Trial] = []
     for optimizer in optimizers:
-        for number in range(seeds) if isinstance(seeds, int) else seeds:
+        for number in seeds:
             seed = (config.training.seed + number) % SEED_LIMIT
             found = {**tree, "optimizer": optimizer, "training": {**tree["training"], "seed": seed}}
             trials.append(Trial(number=len(trials), seed=seed, values={}, config=found, shape="lr_range"))

@@ -40,7 +40,7 @@ def test_a_real_network_gets_a_rate_inside_the_row(found: Probe) -> None:
 
 def test_rates_are_compared_on_common_random_numbers() -> None:
     """The trials of a seed differ in the learning rate alone: first weights, rows and dropout follow from the seed."""
-    trials = trials_of(MLP, 3, [1e-3, 1e-2])
+    trials = trials_of(MLP, range(3), [1e-3, 1e-2])
     assert [trial.seed for trial in trials[:3]] == [trial.seed for trial in trials[3:]]
     assert [trial.config["optimizer"]["lr"] for trial in trials] == [1e-3] * 3 + [1e-2] * 3
     assert {**trials[0].config, "optimizer": None} == {**trials[3].config, "optimizer": None}
@@ -48,13 +48,13 @@ def test_rates_are_compared_on_common_random_numbers() -> None:
 
 def test_other_rates_of_the_optimizer_keep_their_ratio() -> None:
     """Muon's rate for AdamW moves with it, as in the ladder."""
-    muon = trials_of(MLP.model_copy(update={"optimizer": Muon(lr=0.02, adamw_lr=1e-3)}), 1, [0.2])
+    muon = trials_of(MLP.model_copy(update={"optimizer": Muon(lr=0.02, adamw_lr=1e-3)}), range(1), [0.2])
     assert (muon[0].config["optimizer"]["lr"], muon[0].config["optimizer"]["adamw_lr"]) == (0.2, pytest.approx(1e-2))
 
 
 def test_the_number_of_lanes_does_not_matter(digits: Dataset, found: Probe) -> None:
     """A rate's losses are those of training with it alone, bit for bit."""
-    alone = record_losses(trials_of(MLP, 3, [float(found.lrs[2])]), digits, lambda _step: 1.0, 30)
+    alone = record_losses(trials_of(MLP, range(3), [float(found.lrs[2])]), digits, lambda _step: 1.0, 30)
     assert np.array_equal(ended_at(alone), found.losses[:, 2])
 
 
