@@ -1,4 +1,4 @@
-"""Which worker gets which trials: numbered ahead by the study, handed out shape by shape. Pure: it decides and does nothing.
+"""Which worker gets which trials: numbered by the study, handed out shape by shape. Pure: it decides and does nothing.
 
 Numbering follows the sweep's order (``blocks``), handing out does not: a worker stays with a shape while it has trials, so that freed lanes
 are refilled. Where that order is fixed, what each trial is does not depend on who trains it, when, or beside whom; where blocks grow, a
