@@ -75,7 +75,7 @@ class Idle:
         self.trials = 0
         self.reports = 0
 
-    def lanes(self, trial: Trial) -> int:  # noqa: ARG002 - the same for every shape
+    def lanes(self, trial: Trial, most: int) -> int:  # noqa: ARG002 - the same for every shape
         """See ``sweeper.ports.Train.lanes``."""
         return self._case.lanes
 

@@ -52,8 +52,8 @@ class Desk(Protocol):
 class Train(Protocol):
     """Trains a stack of trials of one shape: yields reports, receives one command per report."""
 
-    def lanes(self, trial: Trial) -> int:
-        """How many trials of this one's shape are worth training side by side; 1: one after another is faster.
+    def lanes(self, trial: Trial, most: int) -> int:
+        """How many trials of this one's shape are worth training side by side, at most so many; 1: one after another is faster.
 
         Raises what training the trial would raise.
         """

@@ -158,6 +158,7 @@ class Lease:
 
     Attributes:
         trials: at most as many as the worker asked for.
+        most: how many trials of the shape may come to be trained side by side, as far as the order of the sweep is known.
         tokens: fencing number of each trial's attempt, in the order of ``trials``.
         ask_at: epochs at which the worker must wait for verdicts; reports of other epochs ride along.
     """
@@ -165,6 +166,7 @@ class Lease:
     trials: tuple[Trial, ...]
     tokens: tuple[int, ...]
     ask_at: frozenset[int]
+    most: int
 
 
 @dataclass(frozen=True, slots=True)

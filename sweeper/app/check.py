@@ -175,6 +175,7 @@ def _findings(space: Space, data: Dataset, room: Slots) -> Iterator[Finding]:
     from sweeper.preflight.lesson import trial_of
     from sweeper.preflight.memory import free_bytes, memory
     from sweeper.preflight.model import guarded, model_findings
+    from sweeper.search.blocks import EARLY_BLOCKS, blocks_of
     from sweeper.search.study import Study
 
     resident = Resident.of(data, pick_device(room.device))
@@ -188,5 +189,6 @@ def _findings(space: Space, data: Dataset, room: Slots) -> Iterator[Finding]:
         yield guarded("memory", lambda: memory(corners[-1].config, resident, workers, free))
         yield guarded("largest config", lambda: largest_step(corners[-1], resident, free))
     search = space.base.search
-    sizing = Sizing(search.trials, workers, sorted(Study(space, search.trials).ask_at), search.reduction)
+    side = min(search.trials, blocks_of(space).most(EARLY_BLOCKS + 1))  # of a block like most others
+    sizing = Sizing(search.trials, workers, sorted(Study(space, search.trials).ask_at), search.reduction, side)
     yield guarded("time", lambda: duration(space, resident, sizing))

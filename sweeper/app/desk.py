@@ -94,7 +94,7 @@ class LedgerDesk:
         tokens = self._writer.start([trial.number for trial in trials], worker, new=self._pool.new)
         self._pool.hand(worker, trials)
         self._tokens.update({trial.number: token for trial, token in zip(trials, tokens, strict=True)})
-        return Lease(tuple(trials), tuple(tokens), self._study.ask_at)
+        return Lease(tuple(trials), tuple(tokens), self._study.ask_at, self._study.most(trials[0]))
 
     def tested(self, test: RangeTest, finding: RangeFinding) -> None:
         """Record a range test, and let the study go on with its finding."""

@@ -29,9 +29,9 @@ class _Training:
         self._device = device
         self._data = data
 
-    def lanes(self, trial: Trial) -> int:
+    def lanes(self, trial: Trial, most: int) -> int:
         """See ``Trainer.lanes``."""
-        return self._trainer.lanes(trial)
+        return self._trainer.lanes(trial, most)
 
     def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
         """See ``Trainer.__call__``."""

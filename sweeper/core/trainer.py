@@ -26,23 +26,28 @@ class Trainer:
         memory.keep_freed()
         self._data = Resident.of(data, pick_device(device))
         self._checkpoints = checkpoints
-        self._choices: dict[str, Choice] = {}
-        self._known: dict[int, int] = {}
+        self._choices: dict[str, tuple[int, Choice]] = {}  # by shape, each with how many trials it was made for
+        self._timed: dict[int, dict[int, float]] = {}
 
-    def lanes(self, trial: Trial) -> int:
-        """How many trials of this one's shape to train side by side; found out once per shape, and on a CPU once per size of shape.
+    def lanes(self, trial: Trial, most: int) -> int:
+        """How many trials of this one's shape to train side by side, at most so many.
+
+        Found out once per shape and again when there may be more of it than before; on a CPU what is timed is so once per size of shape.
 
         Raises:
             InputError: the config does not fit the data.
         """
-        return self._choice(trial).lanes
+        return min(self._choice(trial, most).lanes, most)
 
     def __call__(self, trials: Sequence[Trial]) -> Generator[list[Report], list[Command], None]:
         """See ``sweeper.core.loop.train``."""
-        return run(trials, self._data, self._choice(trials[0]), self._checkpoints)
+        return run(trials, self._data, self._choice(trials[0], len(trials)), self._checkpoints)
 
-    def _choice(self, trial: Trial) -> Choice:
-        if trial.shape not in self._choices:
-            set_threads(trial, self._data)  # what is timed is what will run
-            self._choices[trial.shape] = for_shape(trial, self._data, self._known)
-        return self._choices[trial.shape]
+    def _choice(self, trial: Trial, most: int) -> Choice:
+        before = self._choices.get(trial.shape)
+        if before is not None and most <= before[0]:
+            return before[1]
+        set_threads(trial, self._data)  # what is timed is what will run
+        choice = for_shape(trial, self._data, self._timed, most=most)
+        self._choices[trial.shape] = most, choice
+        return choice

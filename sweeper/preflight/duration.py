@@ -42,12 +42,14 @@ class Sizing:
         workers: at a time.
         rungs: epochs at which trials are judged; none without successive halving.
         reduction: the best 1/reduction go on at each.
+        side: at most how many trials are trained side by side.
     """
 
     trials: int
     workers: int
     rungs: Sequence[int]
     reduction: int
+    side: int
 
     def epochs(self, most: int) -> float:
         """Epochs of a trial in the mean, where halving stops all but the best 1/reduction at each rung."""
@@ -59,16 +61,17 @@ class Sizing:
         return total
 
 
-def epoch_seconds(config: Config, data: Resident, known: MutableMapping[int, int]) -> float:
+def epoch_seconds(config: Config, data: Resident, side: int, timed: MutableMapping[int, dict[int, float]]) -> float:
     """Seconds per epoch and trial, in the engine and as many lanes as a sweep would train, evaluation included.
 
     Args:
         config: of one trial.
         data: on the device.
-        known: lanes by size of shape, as found out before; what is found out is added.
+        side: at most so many lanes.
+        timed: see ``for_shape``.
     """
     trial = trial_of(config)
-    choice = for_shape(trial, data, known)
+    choice = for_shape(trial, data, timed, most=side)
     plan = Plan.of(config, len(data.train))
     stack = choice.stack([trial] * choice.lanes, data)
     times = [time.perf_counter()]
@@ -85,8 +88,8 @@ def epoch_seconds(config: Config, data: Resident, known: MutableMapping[int, int
 def duration(space: Space, data: Resident, sizing: Sizing) -> Finding:
     """Times the default and some random configs of a space, and says how long its sweep trains."""
     configs = [space.base, *_draws(space)]
-    known: dict[int, int] = {}
-    seconds = [epoch_seconds(config, data, known) for config in configs]
+    timed: dict[int, dict[int, float]] = {}
+    seconds = [epoch_seconds(config, data, sizing.side, timed) for config in configs]
     most = space.base.training.epochs
     whole = mean(seconds) * sizing.trials / sizing.workers
     likely, worst = whole * sizing.epochs(most), whole * most

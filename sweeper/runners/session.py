@@ -127,7 +127,7 @@ class Session:
         """Make a stack of the leased trial and as many of its shape as are worth training beside it."""
         [trial], [token] = lease.trials, lease.tokens
         try:
-            lanes = self._train.lanes(trial)
+            lanes = self._train.lanes(trial, lease.most)
         except InfrastructureError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever a model, its data or its optimizer raises is that trial's failure

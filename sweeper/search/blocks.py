@@ -6,6 +6,7 @@ siblings side by side.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -60,6 +61,9 @@ class Blocks(Protocol):
             block: of the trials beside which they are to be trained; None: the worker has none.
         """
 
+    def most(self, block: int) -> int:
+        """How many trials the block may have."""
+
 
 class FixedBlocks:
     """An order that depends on numbers alone, not on how many trials are asked for or by whom.
@@ -87,6 +91,16 @@ class FixedBlocks:
         """
         return [self.place(number) for number in range(self._count, self._count + self._batch(lanes))]
 
+    def most(self, block: int) -> int:
+        """See ``Blocks.most``; as many as the sweep has, where trials go round by shapes or all have one."""
+        match self._shapes:
+            case "trials":
+                return 1
+            case "auto":
+                return LOOKS if block < EARLY_BLOCKS else SIBLINGS
+            case _:
+                return sys.maxsize
+
     def place(self, number: int) -> Place:
         """Where trial ``number`` stands."""
         match self._shapes:
@@ -109,8 +123,8 @@ class FixedBlocks:
             case "trials":
                 return 1
             case "auto":
-                size = LOOKS if self._count < _EARLY_TRIALS else SIBLINGS
-                return size - self.place(self._count).sibling
+                place = self.place(self._count)
+                return self.most(place.block) - place.sibling
             case shapes:
                 return shapes * lanes
 
@@ -142,9 +156,16 @@ class GrownBlocks:
         """See ``Blocks.ahead``: more of the block, as far as it may grow; a new one for a worker that has none."""
         block = len(self._lengths) if block is None else block
         length = 0 if block == len(self._lengths) else self._lengths[block]
-        again = block >= EARLY_BLOCKS and (block - EARLY_BLOCKS) % AGAIN_EVERY == 0
-        end = min(max(length + lanes, self._least), SIBLINGS if again else LOOKS)
+        end = min(max(length + lanes, self._least), self.most(block))
+        again = self._again(block)
         return [Place(self._count + sibling - length, block, sibling, again) for sibling in range(length, end)]
+
+    def most(self, block: int) -> int:
+        """See ``Blocks.most``."""
+        return SIBLINGS if self._again(block) else LOOKS
+
+    def _again(self, block: int) -> bool:
+        return block >= EARLY_BLOCKS and (block - EARLY_BLOCKS) % AGAIN_EVERY == 0
 
 
 def blocks_of(space: Space) -> Blocks:

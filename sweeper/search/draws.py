@@ -67,6 +67,10 @@ class Draws:
         same = self._openers[beside.block].shape == beside.shape and any(place.block == beside.block for place in places)
         return places if same else ()
 
+    def most(self, trial: Trial) -> int:
+        """How many trials the block of this one may have."""
+        return self._blocks.most(trial.block)
+
     def draw(self, place: Place) -> Trial:
         """The trial of the next place.
 

@@ -122,6 +122,10 @@ class Study:
             asked.append(trial)
         return asked
 
+    def most(self, trial: Trial) -> int:
+        """How many trials, of the whole sweep, its order gives this one's shape, as far as that is known."""
+        return min(self._target, self._draws.most(trial))
+
     def report(self, reports: Sequence[Report]) -> list[Verdict]:
         """What becomes of the trials after these reports, of one trial in order of epoch; ``close`` those whose verdict is to stop.
 

@@ -36,7 +36,7 @@ class Formula:
         self._bracket = bracket
         self.tests: list[RangeTest] = []
 
-    def lanes(self, trial: Trial) -> int:  # noqa: ARG002 - the Protocol's signature
+    def lanes(self, trial: Trial, most: int) -> int:  # noqa: ARG002 - the Protocol's signature
         """For every shape the same."""
         return self._lanes
 

@@ -31,19 +31,20 @@ def as_engine(trial: Trial, engine: str) -> Trial:
 
 
 def test_a_shape_is_looked_at_once(small: Dataset, make_trial: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often its lanes are asked for and its trials are trained; another shape is looked at by itself."""
+    """However often its lanes are asked for and its trials are trained, until there may be more of it; another shape by itself."""
     asked = []
 
-    def look(trial: Trial, _data: object, _known: object) -> Choice:
-        asked.append(trial.shape)
-        return Choice("stacked", 3, "stacked: for a test")
+    def look(trial: Trial, _data: object, _timed: object, *, most: int) -> Choice:
+        asked.append((trial.shape, most))
+        return Choice("stacked", min(most, 3), "stacked: for a test")
 
     monkeypatch.setattr(trainer, "for_shape", look)
     core = Trainer(small, device="cpu")
-    assert [core.lanes(make_trial(n)) for n in range(3)] == [3, 3, 3]
+    assert [core.lanes(make_trial(n), 2) for n in range(3)] == [2, 2, 2]
     script(core([make_trial(n) for n in range(2)]))
-    assert core.lanes(replace(make_trial(), shape="other")) == 3
-    assert asked == ["shape", "other"]
+    assert core.lanes(replace(make_trial(), shape="other"), 8) == 3
+    assert [core.lanes(make_trial(), most) for most in (8, 2, 8, 1)] == [3, 2, 3, 1]
+    assert asked == [("shape", 2), ("other", 8), ("shape", 8)]
 
 
 def test_the_first_report_alone_says_how(small: Dataset, make_trial: Any) -> None:
@@ -54,7 +55,7 @@ def test_the_first_report_alone_says_how(small: Dataset, make_trial: Any) -> Non
         first, *others = of(number, rounds)
         assert first.how is not None
         assert first.how.startswith("stacked: ")
-        assert "(measured on cpu); fp32: on a CPU" in first.how
+        assert "a step is small; fp32: on a CPU" in first.how
         assert not any(report.how for report in others)
 
 
@@ -62,7 +63,7 @@ def test_the_first_report_alone_says_how(small: Dataset, make_trial: Any) -> Non
 def test_a_production_run_gives_the_bits_of_the_lane(small: Dataset, make_trial: Any, monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
     """What a worker trained among others in an engine, ``train`` gives again alone when the config names that engine."""
     trials = [make_trial(n, seed=n, model={"norm": "batch", "dropout": 0.2, "width": 50}) for n in range(3)]
-    monkeypatch.setattr(trainer, "for_shape", lambda *_: Choice(engine, 3, "for a test"))
+    monkeypatch.setattr(trainer, "for_shape", lambda *_, **__: Choice(engine, 3, "for a test"))
     rounds = script(Trainer(small, device="cpu")(trials))
     alone = script(train([as_engine(trials[1], engine)], small, device="cpu"))
     assert curve(of(1, rounds)) == curve(of(1, alone))
@@ -73,7 +74,7 @@ def test_a_wrong_config_is_that_trials_failure(small: Dataset, make_trial: Any) 
     core = Trainer(small, device="cpu")
     for _ in range(2):
         with pytest.raises(InputError, match="the training part has"):
-            core.lanes(make_trial(training={"batch_size": 101}))
+            core.lanes(make_trial(training={"batch_size": 101}), 2)
 
 
 def test_lanes_are_timed_on_the_threads_they_will_have(small: Dataset, make_trial: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,5 +86,5 @@ def test_lanes_are_timed_on_the_threads_they_will_have(small: Dataset, make_tria
         return 1.0
 
     monkeypatch.setattr(choose, "_epoch_seconds", look)  # its epochs are short
-    Trainer(small, device="cpu").lanes(make_trial(resources={"cpus_per_worker": 2}))
+    Trainer(small, device="cpu").lanes(make_trial(resources={"cpus_per_worker": 2}), 3)
     assert set(seen) == {2}

@@ -119,26 +119,26 @@ def test_memory_is_held_against_what_is_free(resident: Resident) -> None:
 
 def test_halving_saves_epochs() -> None:
     """Of nine epochs with rungs at 2 and 6 by thirds: all train 2, a third 4 more, a ninth the last 3."""
-    assert Sizing(12, 2, (2, 6), 3).epochs(9) == pytest.approx(2 + 4 / 3 + 3 / 9)
-    assert Sizing(12, 2, (), 3).epochs(9) == 9
-    assert Sizing(12, 2, (2, 18), 3).epochs(9) == pytest.approx(2 + 7 / 3)
+    assert Sizing(12, 2, (2, 6), 3, 2).epochs(9) == pytest.approx(2 + 4 / 3 + 3 / 9)
+    assert Sizing(12, 2, (), 3, 2).epochs(9) == 9
+    assert Sizing(12, 2, (2, 18), 3, 2).epochs(9) == pytest.approx(2 + 7 / 3)
 
 
 def test_time_is_trials_times_epochs_over_workers(resident: Resident, monkeypatch: pytest.MonkeyPatch) -> None:
     """With two seconds per epoch, 12 trials of 9 epochs on 2 workers take 108 s; a day and more warns."""
     space = Space.parse(SPACE, "s.yaml")
     monkeypatch.setattr(timing, "epoch_seconds", lambda *_: 2.0)
-    found = duration(space, resident, Sizing(12, 2, (), 3))
+    found = duration(space, resident, Sizing(12, 2, (), 3, 2))
     assert (found.status, "about 108.0 s on 2 workers" in found.sentence) == (Status.PASS, True)
-    found = duration(space, resident, Sizing(12, 2, (2, 6), 3))
+    found = duration(space, resident, Sizing(12, 2, (2, 6), 3, 2))
     assert "at most 108.0 s, if none is stopped early" in found.sentence
-    found = duration(space, resident, Sizing(100_000, 1, (), 3))
+    found = duration(space, resident, Sizing(100_000, 1, (), 3, 2))
     assert (found.status, "20.8 days" in found.sentence) == (Status.WARN, True)
 
 
 def test_steps_are_timed_for_real(resident: Resident) -> None:
     """An epoch of twelve steps of a small model takes between a microsecond and a minute, and a wider one more operations."""
-    seconds = timing.epoch_seconds(config(), resident, {})
+    seconds = timing.epoch_seconds(config(), resident, 8, {})
     assert 1e-6 < seconds < 60
     assert math.isfinite(seconds)
 

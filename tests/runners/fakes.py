@@ -43,7 +43,7 @@ class FakeTrain:
     tests: list[str] = field(default_factory=list)
     bad_tests: frozenset[str] = frozenset()
 
-    def lanes(self, trial: Trial) -> int:  # noqa: ARG002 - the Protocol's signature
+    def lanes(self, trial: Trial, most: int) -> int:  # noqa: ARG002 - the Protocol's signature
         """As many for every trial."""
         return self.side
 
@@ -104,7 +104,7 @@ class FakeDesk:
         if not taken:
             return None
         self.held[worker] = [*self.held.get(worker, []), *taken]
-        return Lease(taken, tuple(100 + t.number for t in taken), RUNGS)
+        return Lease(taken, tuple(100 + t.number for t in taken), RUNGS, len(taken) + len(self.todo))
 
     def tested(self, test: RangeTest, finding: RangeFinding) -> None:
         """It is not wanted any more."""

@@ -47,7 +47,7 @@ class FileDesk:
             attempt = {"trial": number, "worker": worker, "token": self._token + 1}
             self._write({"kind": "attempt", **attempt, "beside": None if beside is None else beside.number})
         trials = tuple(Trial(n, n, {}, {}, "0") for n in free)
-        return Lease(trials, tuple(self._holder[n][1] for n in free), frozenset({2}))
+        return Lease(trials, tuple(self._holder[n][1] for n in free), frozenset({2}), self.count)
 
     def tested(self, test: RangeTest, finding: RangeFinding) -> None:
         """The test is not wanted any more."""
@@ -151,7 +151,7 @@ class SlowTrain:
 
     made: MakeTrain
 
-    def lanes(self, trial: Trial) -> int:  # noqa: ARG002 - the Protocol's signature
+    def lanes(self, trial: Trial, most: int) -> int:  # noqa: ARG002 - the Protocol's signature
         """As many for every trial."""
         return self.made.side
 

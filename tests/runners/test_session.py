@@ -180,7 +180,7 @@ def test_a_trial_whose_lanes_cannot_be_counted_is_failed() -> None:
     """What raises while the shape is measured is the trial's failure, as if training had raised it; the next one goes on."""
 
     class Picky(FakeTrain):
-        def lanes(self, trial: Trial) -> int:
+        def lanes(self, trial: Trial, most: int) -> int:  # noqa: ARG002
             if trial.number == 0:
                 raise ValueError("a width of 0 makes no sense")
             return 1

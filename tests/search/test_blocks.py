@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from sweeper.search.blocks import Blocks, FixedBlocks, Place, blocks_of
+from sweeper.search.study import Study
 from sweeper.trial import Trial
 from tests.search.simulate import MLP, space
 
@@ -101,6 +102,24 @@ def test_shapes_that_cost_a_range_test_are_shared_by_two() -> None:
     blocks = blocks_of(space(MLP_AUTO))
     places = [place for _ in range(8) for place in enter(blocks, list(blocks.ahead(1)))]
     assert [(place.block, place.sibling) for place in places] == [(block, sibling) for block in range(8) for sibling in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "sampler", "shapes", "most"),
+    [
+        (MLP, "tpe", "auto", [2, 2, 8, 2]),
+        (MLP, "random", "auto", [2, 2, 8, 8]),
+        (MLP, "tpe", "trials", [1, 1, 1, 1]),
+        (ONLY_STRUCTURE, "tpe", "auto", [1, 1, 1, 1]),
+        (MLP, "tpe", 3, [20, 20, 20, 20]),
+        (ONLY_SCALARS, "tpe", "auto", [20]),
+    ],
+)
+def test_how_many_trials_may_share_a_shape(text: str, sampler: str, shapes: object, most: list[int]) -> None:
+    """Of the first block, the last early one, and those after it; never more than the sweep has."""
+    study = Study(space(text, sampler=sampler, shapes=shapes), 20)
+    trials = [Trial(0, 0, {}, {}, "", block) for block in (0, 7, 8, 9)]
+    assert [study.most(trial) for trial in trials[: len(most)]] == most
 
 
 @pytest.mark.parametrize("shapes", ["trials", 20])

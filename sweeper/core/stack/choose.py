@@ -29,6 +29,10 @@ from sweeper.trial import Trial
 MOST_LANES = {"cpu": 16, "cuda": 64}
 """On a CPU core little is gained beyond, and halving learns less from trials that reach a rung together."""
 
+LIGHT = 22
+"""Binary order of a step's floating-point operations per layer up to which two lanes are always faster than one on a CPU core: 1.3 to 1.9
+times in thirty nets of 16 to 256 units (docs/decisions.md)."""
+
 ENOUGH = 1.1
 """More lanes are taken only while each trial's step gets faster by this factor."""
 
@@ -106,7 +110,7 @@ def alone(trial: Trial, data: Resident) -> Choice:
     if config.resources.processes > 1:
         return shared(config, data)
     if config.training.engine == "auto" and data.device.type != "cpu":
-        return for_shape(trial, data, single=True)
+        return for_shape(trial, data, most=1)
     if config.training.engine != "stacked":
         return Choice("plain", 1, "plain: one model")
     reason = _against(_Shape(trial, data))
@@ -134,7 +138,9 @@ def together(trial: Trial, data: Resident) -> Choice:
     return Choice("stacked", MOST_LANES[data.device.type], "stacked: batched layers")
 
 
-def for_shape(trial: Trial, data: Resident, known: MutableMapping[int, int] | None = None, *, single: bool = False) -> Choice:
+def for_shape(
+    trial: Trial, data: Resident, timed: MutableMapping[int, dict[int, float]] | None = None, *, most: int | None = None
+) -> Choice:
     """How trials of this one's shape are trained in a sweep.
 
     On a CPU a trial's bits must not depend on the clock: layered models (``SequenceForward``), whose bits are the same in any stack, are
@@ -144,14 +150,15 @@ def for_shape(trial: Trial, data: Resident, known: MutableMapping[int, int] | No
     Args:
         trial: any of the shape; it is trained for a few steps and thrown away.
         data: on the device.
-        known: lanes by size (see ``_Shape.size``), as found out before: on a CPU a layered model of a size that is there is not timed, and
-            what is found out is added. None: every shape is timed.
-        single: nothing is trained beside it, so there is one lane.
+        timed: by size (see ``_Shape.size``) and lanes, seconds of a step (or short epoch) per trial, as found out before: on a CPU what is
+            there of a layered model is not timed again, and what is found out is added. None: every shape is timed.
+        most: so many trials of the shape there are at most. Two are trained side by side without looking where a step is small on a CPU.
+            None: any number.
 
     Raises:
         InputError: the config does not fit the data.
     """
-    shape = _Shape(trial, data, single=single)
+    shape = _Shape(trial, data, most)
     asked = shape.config.training.engine
     if shape.config.resources.processes > 1:
         return shared(shape.config, data)
@@ -160,24 +167,27 @@ def for_shape(trial: Trial, data: Resident, known: MutableMapping[int, int] | No
     if reason is not None:
         return Choice("plain", 1, f"plain: {reason}")
     on_cpu = data.device.type == "cpu"
-    if on_cpu and asked == "auto" and shape.alone is not None:
+    if on_cpu and shape.alone is not None:
         return Choice("stacked", 1, f"stacked: one lane, for {shape.alone}")
     where = f"measured on {data.device.type}"
     size = shape.size if on_cpu and asked == "auto" else None
-    if known is not None and size is not None and size in known:
-        lanes = min(known[size], shape.room())
-        return Choice("stacked", lanes, f"stacked: up to {lanes} lanes, as with another shape of this size ({where})")
-    lanes, seconds, one = _lanes(shape)
-    if known is not None and size is not None:
-        known[size] = lanes
+    if size is not None and shape.most == 2 and size <= LIGHT:
+        return Choice("stacked", 2, "stacked: two lanes, for two trials have its shape, and a step is small")
+    found = {} if timed is None or size is None else timed.setdefault(size, {})
+    before = len(found)
+    lanes = _lanes(shape, found)
+    if len(found) == before:
+        told = f"up to {lanes} lanes" if lanes > 1 else "one lane"
+        return Choice("stacked", lanes, f"stacked: {told}, as with another shape of this size ({where})")
     if not on_cpu and asked == "auto":
-        gain = _step_seconds(lambda: PlainStack([trial], data), data.device) / seconds
+        gain = _step_seconds(lambda: PlainStack([trial], data), data.device) / found[lanes]
         if gain < WORTH_IT:
             return Choice("plain", 1, f"plain: {lanes} lanes would be {gain:.1f} times as fast as one model ({where})")
         if lanes == 1:
             why = shape.alone or "more are no faster"
             return Choice("stacked", 1, f"stacked: one lane, {gain:.1f} times as fast as a plain model, for {why} ({where})")
-    told = f"up to {lanes} lanes, {one / seconds:.1f} times the speed of one" if lanes > 1 else "one lane, for more are no faster"
+    gained = found[1] / found[lanes]
+    told = f"up to {lanes} lanes, {gained:.1f} times the speed of one" if lanes > 1 else "one lane, for more are no faster"
     return Choice("stacked", lanes, f"stacked: {told} ({where})")
 
 
@@ -200,14 +210,14 @@ class _Shape:
     Args:
         trial: any of the shape.
         data: on the device.
-        single: nothing is trained beside it.
+        most: so many trials of it there are at most; None: any number.
     """
 
-    def __init__(self, trial: Trial, data: Resident, *, single: bool = False) -> None:
+    def __init__(self, trial: Trial, data: Resident, most: int | None = None) -> None:
         self.trial = trial
         self.data = data
         self.config = config_from_tree(trial.config)
-        self._single = single
+        self._most = math.inf if most is None else most
 
     @cached_property
     def model(self) -> nn.Module:
@@ -225,16 +235,14 @@ class _Shape:
     @property
     def alone(self) -> str | None:
         """Why there is never a second lane; None: there may be."""
-        if self._single:
-            return "nothing is trained beside it"
-        if self.config.training.engine == "auto" and self.config.search.shapes == "trials":
-            return "search.shapes is trials, so no two trials share a shape"
+        if self._most == 1:
+            return "no other trial has its shape"
         return None if isinstance(self.fit, str) else self.fit.single
 
     @property
     def most(self) -> int:
         """The largest number of lanes to try, as memory is now."""
-        return 1 if self.alone is not None else min(MOST_LANES[self.data.device.type], self.room())
+        return 1 if self.alone is not None else int(min(MOST_LANES[self.data.device.type], self._room(), self._most))
 
     @property
     def work(self) -> float:
@@ -247,7 +255,7 @@ class _Shape:
         layers = sum(parameter.dim() > 1 for parameter in self.model.parameters())
         return round(math.log2(self.work / layers))
 
-    def room(self) -> int:
+    def _room(self) -> int:
         """How many lanes half of the memory holds that is free now, at least one."""
         lane_bytes = parameters_of(self.model) * 4 * 6 + 2 * LANE_BYTES  # its slabs, and what it is fed at a time
         if self.data.device.type == "cuda":
@@ -289,27 +297,25 @@ def _probe(trial: Trial, data: Resident, lanes: int) -> str | None:
     return None
 
 
-def _lanes(shape: _Shape) -> tuple[int, float, float]:
-    """The number of lanes from which on more gain little, seconds per step (or short epoch) and trial there, and with one lane."""
+def _lanes(shape: _Shape, found: dict[int, float]) -> int:
+    """The number of lanes from which on more gain little; ``found`` has, and gets, seconds per step (or short epoch) and trial by lanes."""
     trial, data = shape.trial, shape.data
-    found: dict[int, float] = {}
     short = data.device.type == "cpu" and Plan.of(shape.config, len(data.train)).steps <= SHORT
     timed = _epoch_seconds if short else _step_seconds
-    lanes, idle = 1, 0
+    lanes, idle, best = 1, 0, math.inf
     most = shape.most  # before the stacks that are tried fill the memory
     while lanes <= most and idle < PATIENCE:
-        try:
-            seconds = timed(lambda: FusedStack([trial] * lanes, data), data.device) / lanes  # noqa: B023 - called at once
-        except (torch.OutOfMemoryError, MemoryError):
-            if not found:
-                raise
-            break
-        idle = 0 if seconds * ENOUGH < min(found.values(), default=math.inf) else idle + 1
-        found[lanes] = seconds
+        if lanes not in found:
+            try:
+                found[lanes] = timed(lambda: FusedStack([trial] * lanes, data), data.device) / lanes  # noqa: B023 - called at once
+            except (torch.OutOfMemoryError, MemoryError):
+                if not found:
+                    raise
+                break
+        idle = 0 if found[lanes] * ENOUGH < best else idle + 1
+        best = min(best, found[lanes])
         lanes *= 2
-    best = min(found.values())
-    lanes = min(lanes for lanes, seconds in found.items() if seconds <= best * ENOUGH)
-    return lanes, found[lanes], found[1]
+    return min(lanes for lanes, seconds in found.items() if lanes <= most and seconds <= best * ENOUGH)
 
 
 def _step_seconds(make: Callable[[], Stack], device: torch.device) -> float:

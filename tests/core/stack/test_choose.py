@@ -86,10 +86,21 @@ def test_what_is_not_stacked_says_why(data: Resident, make_trial: Any, parts: di
 
 def test_one_lane_where_no_two_trials_share_a_shape(data: Resident, make_trial: Any) -> None:
     """The stacked engine, which trains a layered model faster than the plain one does; nothing is timed."""
-    trial = make_trial(search={"shapes": "trials"})
-    found = choose.for_shape(trial, data)
-    assert found == choose.Choice("stacked", 1, "stacked: one lane, for search.shapes is trials, so no two trials share a shape")
+    trial = make_trial()
+    found = choose.for_shape(trial, data, most=1)
+    assert found == choose.Choice("stacked", 1, "stacked: one lane, for no other trial has its shape")
     assert isinstance(found.stack([trial], data), FusedStack)
+
+
+def test_two_small_models_are_stacked_without_looking(data: Resident, make_trial: Any, clock: Any) -> None:
+    """On a CPU two lanes are faster than one where a step is small; of larger ones, and where there may be more lanes, time decides."""
+    clock({1: 1.0, 2: 2.0, 4: 4.0})
+    small, larger = make_trial(), make_trial(model={"width": 400})
+    assert choose.for_shape(small, data, most=2) == choose.Choice(
+        "stacked", 2, "stacked: two lanes, for two trials have its shape, and a step is small"
+    )
+    assert choose.for_shape(small, data, most=4).lanes == 1
+    assert choose.for_shape(larger, data, most=2).lanes == 1
 
 
 @pytest.mark.parametrize("parts", [{}, {"training": {"engine": "stacked"}}, {"model": CNN, "training": {"engine": "stacked"}}])
@@ -104,11 +115,10 @@ def test_what_can_be_stacked_is_timed_for_real(data: Resident, make_trial: Any, 
     assert isinstance(found.stack([trial], data), FusedStack)
 
 
-def test_asked_for_a_big_or_a_lone_shape_is_stacked(data: Resident, make_trial: Any, clock: Any) -> None:
+def test_asked_for_a_big_shape_is_stacked(data: Resident, make_trial: Any, clock: Any) -> None:
     """``engine: stacked`` overrules what auto takes to be not worth it."""
     clock({1: 1.0, 2: 2.0, 4: 4.0})
-    for parts in ({"model": {"width": 1024}}, {"search": {"shapes": "trials"}}):
-        assert choose.for_shape(make_trial(**parts, training={"engine": "stacked"}), data).engine == "stacked"
+    assert choose.for_shape(make_trial(model={"width": 1024}, training={"engine": "stacked"}), data).engine == "stacked"
 
 
 @pytest.mark.parametrize(
@@ -136,8 +146,8 @@ def test_short_epochs_are_timed_as_a_whole(data: Resident, make_trial: Any, cloc
 
 
 def test_a_size_is_timed_once(data: Resident, make_trial: Any, clock: Any) -> None:
-    """Another shape of the same size takes over the lanes and says so; one of another size, and a mapped model, is timed."""
-    known: dict[int, int] = {}
+    """Another shape of the same size takes over what was found and says so; one of another size, and a mapped model, is timed."""
+    known: dict[int, dict[int, float]] = {}
     clock({1: 1.0, 2: 1.0, 4: 4.0, 8: 8.0, 16: 16.0})
     assert choose.for_shape(make_trial(model={"width": 32}), data, known).lanes == 2
     clock({1: 1.0, 2: 2.0, 4: 4.0})
@@ -147,6 +157,18 @@ def test_a_size_is_timed_once(data: Resident, make_trial: Any, clock: Any) -> No
     assert len(known) == 2
     choose.for_shape(make_trial(model={"width": 32}, training={"engine": "stacked"}), data, known)
     assert len(known) == 2
+
+
+def test_what_was_timed_of_a_size_is_not_timed_again(data: Resident, make_trial: Any, clock: Any) -> None:
+    """Where there may be more lanes than before, the others are; where there may be fewer, the best of these is known."""
+    known: dict[int, dict[int, float]] = {}
+    clock({1: 1.0, 2: 1.0, 4: 1.0})
+    assert choose.for_shape(make_trial(), data, known, most=4).lanes == 4
+    clock({8: 1.0})
+    assert choose.for_shape(make_trial(), data, known, most=8).lanes == 8
+    clock({})
+    assert choose.for_shape(make_trial(), data, known, most=5).lanes == 4
+    assert known == {size: {1: 1.0, 2: 0.5, 4: 0.25, 8: 0.125} for size in known}
 
 
 def test_one_lane_where_more_are_no_faster(data: Resident, make_trial: Any, clock: Any) -> None:
