@@ -31,9 +31,7 @@ def fresh(config: Config, data: Resident, seed: int) -> nn.Module:
     Raises:
         InputError: the model cannot take rows of this shape, or a custom one cannot be built.
     """
-    with torch.random.fork_rng([]):
-        if isinstance(config.model, Custom):  # its function draws from torch's own generator
-            torch.default_generator.manual_seed(seeds.key(seed, seeds.Stream.INIT))
+    with seeds.sown(seeds.key(seed, seeds.Stream.INIT), torch.device("cpu")):  # a custom model's function draws as it likes
         model = models.build(config.model, data.input_shape, data.outputs, data.tokens)
     initialise(model, config.model, seeds.generator(seed, seeds.Stream.INIT), config.init)
     return model

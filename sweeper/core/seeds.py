@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from enum import IntEnum
 
 import numpy as np
@@ -30,15 +31,30 @@ def generator(seed: int, stream: Stream, epoch: int = 0) -> torch.Generator:
 
 
 @contextmanager
-def noise(seed: int, epoch: int, device: torch.device) -> Iterator[None]:
-    """Within it torch's default generators follow this trial and epoch (dropout masks); afterwards they are as before."""
-    value = key(seed, Stream.NOISE, epoch)
-    cuda = device.type == "cuda"
-    with torch.random.fork_rng([device] if cuda else []):
-        torch.default_generator.manual_seed(value)
-        if cuda:
-            torch.cuda.manual_seed(value)
-        yield
+def sown(value: int, device: torch.device) -> Iterator[None]:
+    """Within it the default generators begin at this seed (see ``sow``); afterwards they are as before."""
+    python, arrays = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            sow(value, device)
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(arrays)
+
+
+def sow(value: int, device: torch.device) -> None:
+    """Start the generators that code draws from when it names none: Python's, NumPy's and torch's, on the CPU and on ``device``."""
+    random.seed(value)
+    np.random.seed(value % 2**32)
+    torch.default_generator.manual_seed(value)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(value)
+
+
+def noise(seed: int, epoch: int, device: torch.device) -> AbstractContextManager[None]:
+    """Within it the default generators follow this trial and epoch: a custom model's dropout, and whatever else it draws."""
+    return sown(key(seed, Stream.NOISE, epoch), device)
 
 
 class Blocks:

@@ -74,7 +74,7 @@ class TeamLane(PlainLane):
 
     def _chunks(self) -> Iterator[Rows]:
         # A custom model's own randomness: other rows, other numbers. What is drawn by ``self._noise`` is that of one process.
-        torch.manual_seed(seeds.key(self.trial.seed, seeds.Stream.NOISE, self.epoch) + self._team.rank)
+        seeds.sow(seeds.key(self.trial.seed, seeds.Stream.NOISE, self.epoch) + self._team.rank, self._data.device)
         if self._augmentation.idle:
             yield from own_in_order(self._data.train, self.plan, self._team, self.trial.seed, self.epoch)
             return

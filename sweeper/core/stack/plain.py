@@ -174,7 +174,8 @@ class PlainLane:
 
     def evaluate(self) -> dict[str, torch.Tensor]:
         """Loss and scores on the validation part, as scalars on the device; the dear ``val_auroc`` only where it is searched."""
-        outputs = self._outputs()
+        with seeds.noise(self.trial.seed, self.epoch, self._data.device):  # a custom model may draw here, too
+            outputs = self._outputs()
         found = scores(
             outputs.unsqueeze(0),
             self._data.val.y,

@@ -24,6 +24,9 @@ from tests.core.driving import curve, cut, script
 
 SOURCE = """
 import math
+import random
+import numpy as np
+import torch
 from torch import nn
 
 def build(input_shape, outputs, width=8, bad=None):
@@ -44,6 +47,16 @@ class Net(nn.Module):
         self.output = nn.Linear(3, outputs)
     def forward(self, x):
         return self.output(self.embedding(x).mean(1))
+
+class Noisy(nn.Module):
+    # draws from every generator that needs no name: when it is built, in training and in evaluation
+    def __init__(self, input_shape, outputs):
+        super().__init__()
+        self.output = nn.Linear(math.prod(input_shape), outputs)
+        self.scale = random.random() + np.random.rand()
+    def forward(self, x):
+        x = x.flatten(1) * self.scale
+        return self.output(x + torch.randn_like(x) * np.random.rand() * random.random())
 
 number = 3
 """
@@ -131,6 +144,13 @@ def test_a_custom_model_trains_and_an_epoch_leaves_out_a_lone_last_row(write: Wr
     reports = [[one for reports in found for one in reports] for found in rounds]
     assert reports[0][-1].metrics["val_accuracy"] > 0.5
     assert curve(reports[0]) == curve(reports[1])
+
+
+def test_a_model_may_draw_from_any_generator(write: Write, digits: Dataset, make_trial: Any) -> None:
+    """Torch's, NumPy's or Python's, also when it is built and in evaluation: the course is a function of the seed all the same."""
+    trial = make_trial(model=write("Noisy").model_dump(), training={"epochs": 2, "batch_size": 64})
+    first, second = ([one for reports in script(train([trial], cut(digits, 128, 64), device="cpu")) for one in reports] for _ in range(2))
+    assert curve(first) == curve(second)
 
 
 def test_a_space_finds_the_module_beside_it_and_says_so_in_every_config(

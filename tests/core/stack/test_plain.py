@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -80,20 +83,21 @@ def test_batch_norm_survives_a_last_batch_of_one(digits: Dataset, make_trial: An
     assert stack.run_epoch()[0]["train_loss"] > 0
 
 
-def test_noise_is_keyed_and_leaves_the_global_generator_alone() -> None:
-    """The same seed and epoch give the same numbers, any other does not, and torch's own stream goes on as if nothing had been."""
+@pytest.mark.parametrize("draw", [lambda: float(torch.rand(())), np.random.random, random.random], ids=["torch", "numpy", "python"])
+def test_noise_is_keyed_and_leaves_the_global_generator_alone(draw: Callable[[], float]) -> None:
+    """The same seed and epoch give the same numbers, any other does not, and the generator's own stream goes on as if nothing had been."""
 
     def drawn(seed: int, epoch: int) -> float:
         with seeds.noise(seed, epoch, CPU):
-            return float(torch.rand(()))
+            return draw()
 
-    torch.manual_seed(5)
-    expected = torch.rand(2).tolist()
-    torch.manual_seed(5)
-    first = float(torch.rand(()))
+    seeds.sow(5, CPU)
+    expected = [draw(), draw()]
+    seeds.sow(5, CPU)
+    first = draw()
     assert drawn(1, 1) == drawn(1, 1)
     assert len({drawn(seed, epoch) for seed in (1, 2) for epoch in (1, 2)}) == 4
-    assert [first, float(torch.rand(()))] == expected
+    assert [first, draw()] == expected
 
 
 def test_a_skipped_step_repeats_its_rate(digits: Dataset, make_trial: Any) -> None:
