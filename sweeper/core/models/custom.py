@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import torch
 from torch import nn
 
 from sweeper.config.schema import Custom
+from sweeper.core import seeds
 from sweeper.errors import InputError
 from sweeper.usercode import call, load_attribute
 
 PATH, PARAMS = "model.path", "model.params"
+
+_BUILT: WeakValueDictionary[int, nn.Parameter] = WeakValueDictionary()
+"""The trained parameters of every model that was built in this process and still lives, by their identity."""
 
 
 def custom(config: Custom, input_shape: tuple[int, ...], outputs: int, tokens: int = 0) -> nn.Module:
@@ -28,9 +33,10 @@ def custom(config: Custom, input_shape: tuple[int, ...], outputs: int, tokens: i
 
     Raises:
         InputError: there is no such module or function; it refuses the params or fails; what it returns is no ``nn.Module``, fails on two
-            rows, or gives outputs of another shape than ``[2, outputs]``.
+            rows, or gives outputs of another shape than ``[2, outputs]``; it has nothing to train, or weights that an earlier model has.
     """
-    function = load_attribute(config.path, Path(config.folder or "."), key=PATH)
+    with seeds.sown(0, torch.device("cpu")):  # a module that draws when it is imported takes nothing from the first trial's weights
+        function = load_attribute(config.path, Path(config.folder or "."), key=PATH)
     if not callable(function):
         raise InputError.of("config", PATH, f"{config.path} is {type(function).__name__}", "a function or a class")
     given = {"input_shape": input_shape, "outputs": outputs, **({"tokens": tokens} if tokens else {})}
@@ -45,7 +51,19 @@ def custom(config: Custom, input_shape: tuple[int, ...], outputs: int, tokens: i
     if shape != [2, outputs]:
         allowed = f"[2, {outputs}], for outputs={outputs}"
         raise InputError.of("config", PATH, f"{config.path} gives outputs of shape {shape} for two rows", allowed)
+    _check_weights(model, config.path)
     return model
+
+
+def _check_weights(model: nn.Module, path: str) -> None:
+    """There are some to train, and all of these are the model's own: else trials would go on where others ended."""
+    trained = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    if not trained:
+        raise InputError.of("config", PATH, f"{path} gives a model without a parameter to train", "at least one with requires_grad")
+    if taken := [name for name, parameter in trained.items() if _BUILT.get(id(parameter)) is parameter]:
+        found = f"{path} gives a model with weights of one that it gave before: {', '.join(taken[:3])}{', ...' if taken[3:] else ''}"
+        raise InputError.of("config", PATH, found, "new ones at each call", "make or load them in the function, or return a copy.deepcopy")
+    _BUILT.update({id(parameter): parameter for parameter in trained.values()})
 
 
 @torch.no_grad()

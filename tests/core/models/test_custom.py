@@ -40,6 +40,14 @@ def build(input_shape, outputs, width=8, bad=None):
     head = nn.Linear(width + (bad == "fails"), outputs + (bad == "outputs"))
     return nn.Sequential(nn.Flatten(), inner, nn.BatchNorm1d(width), nn.ReLU(), head)
 
+kept = nn.Linear(3, 2)
+
+def frozen(input_shape, outputs):
+    return nn.Linear(3, 2).requires_grad_(False)
+
+def shared(input_shape, outputs, frozen=False):
+    return nn.Sequential(kept.requires_grad_(not frozen), nn.Linear(2, outputs))
+
 class Net(nn.Module):
     def __init__(self, input_shape, outputs, tokens=0):
         super().__init__()
@@ -112,6 +120,25 @@ def test_each_way_to_fail_has_one_sentence(write: Write, function: str, params: 
     (problem,) = caught.value.problems
     assert problem.path == path
     assert all(word in str(problem) for word in words), str(problem)
+
+
+def test_a_model_has_something_to_train(write: Write) -> None:
+    """Where everything is frozen, no trial can."""
+    with pytest.raises(InputError, match="without a parameter to train"):
+        models.build(write("frozen"), (3,), 2)
+
+
+def test_every_model_has_weights_of_its_own(write: Write) -> None:
+    """A trial would go on where another one ended; weights that nobody changes may be shared."""
+    models.build(write("shared"), (3,), 2)
+    with pytest.raises(InputError) as caught:
+        models.build(write("shared"), (3,), 2)
+    (problem,) = caught.value.problems
+    assert problem.path == "model.path"
+    assert "weights of one that it gave before: 0.weight, 0.bias" in problem.found
+    assert "copy.deepcopy" in str(problem)
+    for _ in range(2):
+        models.build(write("shared", frozen=True), (3,), 2)
 
 
 def test_a_module_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
