@@ -47,12 +47,34 @@ def custom(config: Custom, input_shape: tuple[int, ...], outputs: int, tokens: i
         raise InputError.of("config", PATH, f"{config.path} returned {type(model).__name__}", "an nn.Module", "return the model")
     rows = torch.zeros(2, *input_shape, dtype=torch.int64 if tokens else torch.float32)
     found = call(lambda: _outputs(model, rows), {}, name=f"the model of {config.path} on two rows of shape {list(input_shape)}", key=PATH)
-    shape = list(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
-    if shape != [2, outputs]:
-        allowed = f"[2, {outputs}], for outputs={outputs}"
-        raise InputError.of("config", PATH, f"{config.path} gives outputs of shape {shape} for two rows", allowed)
+    _check_shape(found, 2, outputs, config.path)
     _check_weights(model, config.path)
     return model
+
+
+def check_outputs(found: object, rows: int, outputs: int, path: str) -> None:
+    """What a model makes of a batch in training, where it may do other things than on the two rows that ``custom`` looks at.
+
+    Args:
+        found: what it returned.
+        rows: of the batch.
+        outputs: see ``models.build``.
+        path: of its function.
+
+    Raises:
+        InputError: these are no outputs ``[rows, outputs]``, or a loss of them has no gradient.
+    """
+    _check_shape(found, rows, outputs, path, " in training")
+    if isinstance(found, torch.Tensor) and not found.requires_grad:
+        hint = "no detach, no torch.no_grad, no rounding to whole numbers on the way"
+        raise InputError.of("config", PATH, f"{path} gives outputs without a gradient", "outputs that depend on its parameters", hint)
+
+
+def _check_shape(found: object, rows: int, outputs: int, path: str, when: str = "") -> None:
+    shape = list(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
+    if shape != [rows, outputs]:
+        allowed = f"[{rows}, {outputs}], for outputs={outputs}"
+        raise InputError.of("config", PATH, f"{path} gives outputs of shape {shape} for {rows} rows{when}", allowed)
 
 
 def _check_weights(model: nn.Module, path: str) -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from sweeper.config.files import config_from_tree
+from sweeper.config.schema import Custom
 from sweeper.core import init, monitor, optim, schedule, seeds
 from sweeper.core.augment import Augmentation
 from sweeper.core.augment.draws import Draws
@@ -16,6 +17,7 @@ from sweeper.core.batches import Plan, Resident, Rows, in_order
 from sweeper.core.dropout import Noise, dropouts
 from sweeper.core.evaluate import hits, outputs_of, scores, task_loss, training_loss
 from sweeper.core.flat import Flat, Parameters
+from sweeper.core.models.custom import check_outputs
 from sweeper.core.precision import Precision
 from sweeper.core.rate import Rate, batch_scale
 from sweeper.core.schedule import Schedule
@@ -119,6 +121,8 @@ class PlainLane:
         """Adds the gradient of a batch's loss, times its share of the step's rows; its outputs and that loss."""
         with self.precision.autocast():
             outputs = self.model(batch.x)
+        if isinstance(self.config.model, Custom):
+            check_outputs(outputs, len(batch), self._data.outputs, self.config.model.path)
         loss = training_loss(outputs, batch, self._data.task, self.config.training.label_smoothing)
         if share != 1.0:
             loss = loss * share

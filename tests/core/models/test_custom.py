@@ -40,6 +40,16 @@ def build(input_shape, outputs, width=8, bad=None):
     head = nn.Linear(width + (bad == "fails"), outputs + (bad == "outputs"))
     return nn.Sequential(nn.Flatten(), inner, nn.BatchNorm1d(width), nn.ReLU(), head)
 
+class Trained(nn.Module):
+    # other outputs in training than in evaluation
+    def __init__(self, input_shape, outputs, give):
+        super().__init__()
+        self.output, self.give = nn.Linear(math.prod(input_shape), outputs), give
+    def forward(self, x):
+        found = self.output(x.flatten(1))
+        other = {"few": found[:, :2], "flat": found[:, 0], "pair": (found, x), "detached": found.detach(), "whole": found.long()}
+        return other[self.give] if self.training else found
+
 kept = nn.Linear(3, 2)
 
 def frozen(input_shape, outputs):
@@ -139,6 +149,28 @@ def test_every_model_has_weights_of_its_own(write: Write) -> None:
     assert "copy.deepcopy" in str(problem)
     for _ in range(2):
         models.build(write("shared", frozen=True), (3,), 2)
+
+
+@pytest.mark.parametrize(
+    ("give", "task", "words"),
+    [
+        ("few", "classification", "outputs of shape [16, 2] for 16 rows in training  allowed: [16, 10]"),
+        ("flat", "regression", "outputs of shape [16] for 16 rows in training  allowed: [16, 1]"),
+        ("pair", "classification", "outputs of shape tuple for 16 rows in training"),
+        ("detached", "classification", "outputs without a gradient"),
+        ("whole", "classification", "outputs without a gradient"),
+    ],
+    ids=["few", "flat", "pair", "detached", "whole"],
+)
+def test_outputs_in_training_are_looked_at_too(
+    write: Write, digits: Dataset, diabetes: Dataset, make_trial: Any, give: str, task: str, words: str
+) -> None:
+    """The two rows that it is built with pass in evaluation mode."""
+    trial = make_trial(task=task, model=write("Trained", give=give).model_dump(), training={"batch_size": 16})
+    data = digits if task == "classification" else diabetes
+    with pytest.raises(InputError) as caught:
+        script(train([trial], cut(data, 64, 32), device="cpu"))
+    assert words in str(caught.value)
 
 
 def test_a_module_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
