@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from sweeper.core import metrics
 from sweeper.core.batches import Rows, Source
+from sweeper.core.models import lent
 from sweeper.core.stream import Stream
 
 CHUNK_BYTES = 4 * 2**20
@@ -134,7 +135,7 @@ def outputs_of(model: nn.Module, x: torch.Tensor | Stream) -> torch.Tensor:
     training = model.training
     model.eval()
     rows = max(1, CHUNK_BYTES // max(1, x.shape[1:].numel() * x.element_size()))
-    outputs = torch.cat([model(piece) for piece in x.split(rows)])
+    outputs = torch.cat([model(lent(piece, model)) for piece in x.split(rows)])
     model.train(training)
     return outputs
 

@@ -17,6 +17,7 @@ from torch import nn
 
 from sweeper.core import metrics
 from sweeper.core.diagnose import WATCHED
+from sweeper.core.models import lent
 from sweeper.core.models.parts import ACTIVATIONS
 
 PROBE_ROWS = 64
@@ -76,7 +77,7 @@ def activations_of(model: nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
     """Outputs [1, n, ...] of every activation module for ``x`` [n, ...], in evaluation mode; the model's mode is as before afterwards."""
     training = model.training
     with tapped(model.eval()) as found:
-        model(x)
+        model(lent(x, model))
     model.train(training)
     return [one.unsqueeze(0) for one in found]
 

@@ -41,3 +41,8 @@ def build(config: Model, input_shape: tuple[int, ...], outputs: int, tokens: int
                 return TransformerNet(config, input_shape, outputs, tokens)
             case Custom():
                 return custom(config, input_shape, outputs, tokens)
+
+
+def lent(x: torch.Tensor, model: nn.Module) -> torch.Tensor:
+    """Rows that are needed again after ``model`` has seen them: a copy, unless it is one of ours, since others may change them in place."""
+    return x if isinstance(model, SHIPPED) else x.clone()

@@ -13,6 +13,7 @@ from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from sweeper.core.dropout import dropouts
+from sweeper.core.models import lent
 from sweeper.core.models.parts import NORMS
 from sweeper.core.monitor import tapped
 from sweeper.core.stack.layers import Pass, Tensors
@@ -55,10 +56,10 @@ class GeneralForward:
         self._model.train(this.training)
         leaves = self._leaves(this)
         if len(x) == 1 and not self._map_one:
-            (row,) = self._cast(x)
+            (row,) = self._cast(x, this)
             return self._one(_first(leaves), _first(this.buffers), _channels_last(row), [mask[0] for mask in this.masks]).unsqueeze(0)
         with _attention(x.device):
-            out: torch.Tensor = vmap(self._one)(leaves, dict(this.buffers), self._cast(x), list(this.masks))
+            out: torch.Tensor = vmap(self._one)(leaves, dict(this.buffers), self._cast(x, this), list(this.masks))
         return out
 
     def differentiate(self, x: torch.Tensor, this: Pass, by: LossGradient) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
@@ -78,18 +79,19 @@ class GeneralForward:
 
             self._model.train(this.training)
             if len(x) == 1 and not self._map_one:
-                one(_first(self._leaves(this)), _first(this.buffers), self._cast(x)[0])
+                one(_first(self._leaves(this)), _first(this.buffers), self._cast(x, this)[0])
                 return [layer.unsqueeze(0) for layer in found]
             with _attention(x.device):
-                mapped: tuple[torch.Tensor, ...] = vmap(one)(self._leaves(this), dict(this.buffers), self._cast(x))
+                mapped: tuple[torch.Tensor, ...] = vmap(one)(self._leaves(this), dict(this.buffers), self._cast(x, this))
         return list(mapped[1:])
 
     def _leaves(self, this: Pass) -> dict[str, torch.Tensor]:
         """Parameters in the stack's precision; those of norms as they are."""
         return {name: leaf if name in self._exact else leaf.to(self._dtype) for name, leaf in this.leaves.items()}
 
-    def _cast(self, x: torch.Tensor) -> torch.Tensor:
-        """Numbers in the stack's precision; tokens as they are."""
+    def _cast(self, x: torch.Tensor, this: Pass) -> torch.Tensor:
+        """Numbers in the stack's precision; tokens as they are. In evaluation all lanes share the rows."""
+        x = x if this.training else lent(x, self._model)
         return x.to(self._dtype) if x.is_floating_point() else x
 
     def _one(self, leaves: Tensors, buffers: Tensors, x: torch.Tensor, masks: Sequence[torch.Tensor]) -> torch.Tensor:

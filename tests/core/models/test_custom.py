@@ -50,6 +50,14 @@ class Trained(nn.Module):
         other = {"few": found[:, :2], "flat": found[:, 0], "pair": (found, x), "detached": found.detach(), "whole": found.long()}
         return other[self.give] if self.training else found
 
+class InPlace(nn.Module):
+    def __init__(self, input_shape, outputs, inside):
+        super().__init__()
+        self.first, self.output, self.inside = nn.ReLU(inplace=inside), nn.Linear(math.prod(input_shape), outputs), inside
+    def forward(self, x):
+        x = x.add_(1.0) if self.inside else x + 1.0
+        return self.output(self.first(x).flatten(1))
+
 kept = nn.Linear(3, 2)
 
 def frozen(input_shape, outputs):
@@ -171,6 +179,17 @@ def test_outputs_in_training_are_looked_at_too(
     with pytest.raises(InputError) as caught:
         script(train([trial], cut(data, 64, 32), device="cpu"))
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("engine", ["plain", "stacked"])
+def test_a_model_that_changes_its_inputs_changes_no_data(write: Write, digits: Dataset, make_trial: Any, engine: str) -> None:
+    """In a loop of one's own each batch is a copy; here the next epoch, and the next trial, must see the same rows."""
+    same = {"training": {"epochs": 2, "batch_size": 16, "engine": engine}}
+    curves = []
+    for inside in (True, False):
+        trials = [make_trial(n, model=write("InPlace", inside=inside).model_dump(), **same) for n in range(2)]
+        curves.append(curve([one for reports in script(train(trials, cut(digits, 64, 32), device="cpu")) for one in reports]))
+    assert curves[0] == curves[1]
 
 
 def test_a_module_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
