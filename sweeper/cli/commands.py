@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from sweeper import __version__
+from sweeper.cli.stdout import kept
 
 cli = typer.Typer(
     name="sweeper",
@@ -99,7 +100,8 @@ def sweep(
 
     request = Request(space, overrides or (), trials, name, runner.value, fresh, quiet=as_json, check=not no_check)
     if as_json:
-        finished = run(request, _to_stderr, lambda _: None)
+        with kept(as_json):
+            finished = run(request, _to_stderr, lambda _: None)
         _print_json(as_dict(finished))
     else:
         finished = run(request, print, show)
@@ -113,7 +115,8 @@ def plan(space: SpaceName, trials: Trials = None, overrides: Overrides = None, n
     from sweeper.app.plan import plan as make
     from sweeper.app.plan import show
 
-    made = make(space, overrides or (), trials, name)
+    with kept(as_json):
+        made = make(space, overrides or (), trials, name)
     if as_json:
         _print_json(made.as_dict())
     else:
@@ -129,7 +132,8 @@ def check(space: SpaceName, overrides: Overrides = None, as_json: Json = False) 
     from sweeper.app.check import row, run, show
 
     if as_json:
-        checked = run(space, overrides or (), lambda _: None)
+        with kept(as_json):
+            checked = run(space, overrides or (), lambda _: None)
         _print_json(checked.as_dict())
     else:
         checked = run(space, overrides or (), row)
@@ -170,7 +174,8 @@ def lr_range(
     measure = (metric or ProbeMetric.TRAIN_LOSS).value if probe else None
     test = {"steps": steps, "seeds": seeds, "scale": scale.value, "low": low, "high": high, "probe": measure, "probe_steps": probe_steps}
     options = Options(test, optimizers, weight_decays, batch_sizes)
-    tested = run(space, overrides or (), options, _to_stderr)
+    with kept(as_json):
+        tested = run(space, overrides or (), options, _to_stderr)
     if as_json:
         _print_json(tested.as_dict())
     else:
@@ -190,7 +195,8 @@ def train(
     """
     from sweeper.app.train import run, show
 
-    job = run(config, overrides or (), data, quiet=as_json)
+    with kept(as_json):
+        job = run(config, overrides or (), data, quiet=as_json)
     if as_json:
         _print_json(job.as_dict())
     else:
