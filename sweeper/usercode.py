@@ -45,7 +45,7 @@ def load_attribute(path: str, beside: Path, *, source: str = "config", key: str 
     try:
         with _first(folders):
             module = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
             found = f"there is no module {error.name!r}"
             raise InputError.of(source, key, found, "a module that can be imported", f"looked in {', '.join(folders)}") from error
@@ -92,7 +92,7 @@ def _call(function: Callable[..., Any], arguments: Sequence[Any], params: Mappin
         return function(*arguments, **params)
     except InputError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError.of(source, key, f"{name} failed: {_told(error)}") from error
 
 
@@ -109,7 +109,7 @@ def _first(folders: list[str]) -> Iterator[None]:
         sys.path += [folder for folder in folders if folder not in sys.path]
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """The error in one line, with the line of code that raised it."""
     sentence = str(error).strip().partition("\n")[0]
     frames = traceback.extract_tb(error.__traceback__)

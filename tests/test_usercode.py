@@ -60,6 +60,7 @@ def test_a_module_of_a_package_in_the_current_directory_is_found(tmp_path: Path,
         ("broken:load", "importing broken failed: ZeroDivisionError: division by zero", "broken.py:2"),
         ("needs:load", "importing needs failed: ModuleNotFoundError: No module named 'not_there_either'", "needs.py:1"),
         ("unwritten:load", "importing unwritten failed: SyntaxError", ""),
+        ("leaves:load", "importing leaves failed: SystemExit: no such file", "leaves.py:2"),
     ],
 )
 def test_what_cannot_be_loaded_is_told_in_one_sentence(tmp_path: Path, path: str, found: str, hint: str) -> None:
@@ -69,6 +70,7 @@ def test_what_cannot_be_loaded_is_told_in_one_sentence(tmp_path: Path, path: str
     (tmp_path / "broken.py").write_text("x = 0\n1 / x\n")
     (tmp_path / "needs.py").write_text("import not_there_either\n")
     (tmp_path / "unwritten.py").write_text("def (\n")
+    (tmp_path / "leaves.py").write_text("import sys\nsys.exit('no such file')\n")
     problem = refused(load_attribute, path, tmp_path, source="space.yaml", key="data.source")
     assert (problem.source, problem.path) == ("space.yaml", "data.source")
     assert found in problem.found
@@ -84,7 +86,10 @@ def test_parameters_that_a_function_does_not_take_are_told_with_those_it_takes()
 
 
 def test_a_function_that_fails_tells_where() -> None:
-    """Its own InputError is passed on as it is."""
+    """Its own InputError is passed on as it is; where it would end the program, that is an error like any other."""
+
+    def leaves() -> None:
+        sys.exit("no such file")
 
     def fails() -> None:
         raise KeyError("column")
@@ -93,4 +98,5 @@ def test_a_function_that_fails_tells_where() -> None:
         raise InputError.of("mine", "", "the file is gone")
 
     assert "mine:load failed: KeyError: 'column' (" in refused(call, fails, {}, name="mine:load").found
+    assert "mine:load failed: SystemExit: no such file (" in refused(call, leaves, {}, name="mine:load").found
     assert refused(call, refuses, {}, name="mine:load").source == "mine"
