@@ -105,9 +105,14 @@ def _by_operations(model: nn.Module, rows: torch.Tensor) -> int:
     from torch.utils.flop_counter import FlopCounterMode
 
     mapping: dict[Any, Any] = {torch.ops.aten.mkldnn_rnn_layer: _recurrent_kernel}
-    # Attention as plain products: the CPU's fused kernel for it is not counted.
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False, custom_mapping=mapping) as counter:
-        model(rows)
+    # Attention as plain products, and torch's own encoder layer by layer: their fused kernels are not counted.
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False, custom_mapping=mapping) as counter:
+            model(rows)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
     return int(counter.get_total_flops())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 from torch import nn
 
 from sweeper.config.schema import Cnn, Mlp, Model, Rnn, Transformer
@@ -76,6 +77,14 @@ def test_a_model_of_tokens_has_a_size() -> None:
     """Looking up an embedding costs nothing."""
     size = size_of(models.build(Rnn(width=16, hidden=4), (5,), 10, 100), (5,), 100)
     assert size == Size(1600 + 48 * (16 + 16 + 2) + 16 * 4 + 4 + 50, 2 * (5 * 48 * 32 + 64 + 40))
+
+
+def test_torchs_own_encoder_is_counted() -> None:
+    """In evaluation it would run as one kernel that nobody counts; afterwards it may again."""
+    net = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+    per_token = 8 * 24 + 8 * 8 + 2 * 8 * 16  # queries, keys and values; their output; feed-forward
+    assert size_of(net, (5, 8)).flops == 2 * 5 * (per_token + 2 * 5 * 8)
+    assert torch.backends.mha.get_fastpath_enabled()
 
 
 def test_people_read_it_in_units() -> None:
