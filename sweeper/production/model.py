@@ -10,14 +10,15 @@ import torch
 from torch import nn
 
 from sweeper.config.files import config_from_tree, dump_config
-from sweeper.config.schema import Config
-from sweeper.core import checkpoint, models
+from sweeper.config.schema import Config, Custom
+from sweeper.core import checkpoint
 from sweeper.core.batches import rows_of
 from sweeper.core.evaluate import evaluate, outputs_of
 from sweeper.core.loop import pick_device
 from sweeper.data.dataset import Dataset, Part
 from sweeper.data.preprocess import Preprocessing, Raw
 from sweeper.errors import InputError
+from sweeper.production import likeness
 
 CONFIG = "config.yaml"
 PREPROCESSING = "preprocessing.json"
@@ -88,6 +89,8 @@ class Model:
 def export(checkpoint_folder: Path, data: Dataset, config: Config, out: Path) -> None:
     """Turns a trial's checkpoint into a model folder: ``model.safetensors``, ``checkpoint.json``, ``config.yaml``, ``preprocessing.json``.
 
+    A custom model's folder has ``likeness.json``, too: its outputs for two rows, by which ``load_model`` knows it again.
+
     Args:
         checkpoint_folder: what the core committed.
         data: what it was trained on.
@@ -95,15 +98,18 @@ def export(checkpoint_folder: Path, data: Dataset, config: Config, out: Path) ->
         out: the model folder; it appears whole or not at all, in place of an older one.
 
     Raises:
-        InputError: the checkpoint is damaged.
+        InputError: the checkpoint is damaged, or a custom model's code is no longer what was trained.
         InfrastructureError: the disk refused.
     """
     found = checkpoint.load(checkpoint_folder)
+    known = likeness.taken(found, config, data) if isinstance(config.model, Custom) else None
 
     def write(folder: Path) -> None:
         checkpoint.write_into(folder, found)
         (folder / CONFIG).write_text(dump_config(config), encoding="utf-8")
         (folder / PREPROCESSING).write_text(json.dumps(data.preprocessing.to_json(), indent=1) + "\n", encoding="utf-8")
+        if known is not None:
+            (folder / likeness.FILE).write_text(known, encoding="utf-8")
 
     checkpoint.write_folder(out, write)
 
@@ -116,18 +122,15 @@ def load_model(path: str | Path, *, device: str = "cpu") -> Model:
         device: where rows are computed: ``cpu``, ``cuda`` or ``auto``.
 
     Raises:
-        InputError: there is no model, or it is damaged.
+        InputError: there is no model, it is damaged, or a custom model's code is no longer what was exported.
     """
     folder = checkpoint.resolve(_model_folder(Path(path)))
     found = checkpoint.load(folder)
     config = config_from_tree(found.config)
     target = pick_device(device)
     preprocessing = _preprocessing(folder / PREPROCESSING)
-    net = models.build(config.model, found.input_shape, found.outputs, tokens=preprocessing.tokens)
-    try:
-        net.load_state_dict(dict(found.state))
-    except RuntimeError as error:
-        raise InputError.of(str(folder), "model", f"the tensors are not those of this config: {error}", "", "export it again") from error
+    net = likeness.filled(found, config, preprocessing.tokens)
+    likeness.compare(net, found, config, preprocessing.tokens, folder)
     return Model(net.to(target).eval(), preprocessing, config, target)
 
 
