@@ -7,19 +7,27 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import re
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sweeper.config.nearest import hint
-from sweeper.errors import InputError
+from sweeper.errors import InputError, SweeperError
+
+if TYPE_CHECKING:
+    from sweeper.config.schema import Config
 
 DOTTED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 """``my_pkg.my_module:name``."""
+
+LIBRARIES = tuple(f"{path}{os.sep}" for path in (*map(sysconfig.get_path, ("stdlib", "purelib", "platlib")), Path(__file__).parent))
+"""Folders of code that is not the user's."""
 
 
 def load_attribute(path: str, beside: Path, *, source: str = "config", key: str = "") -> Any:
@@ -109,10 +117,32 @@ def _first(folders: list[str]) -> Iterator[None]:
         sys.path += [folder for folder in folders if folder not in sys.path]
 
 
+@contextmanager
+def blamed(config: Config, source: str) -> Iterator[None]:
+    """Where a user's own model is trained within, whatever it raises is told in a sentence.
+
+    Args:
+        config: what is trained; errors of our own families go through.
+        source: the file that holds it, for errors.
+
+    Raises:
+        InputError: instead of an error that is none of ours.
+    """
+    try:
+        yield
+    except SweeperError:
+        raise
+    except Exception as error:
+        if config.model.family != "custom":
+            raise
+        raise InputError.of(source, "model.path", f"{config.model.path} failed in training: {_told(error)}") from error
+
+
 def _told(error: BaseException) -> str:
-    """The error in one line, with the line of code that raised it."""
+    """The error in one line, with the innermost line of the user's own code that led to it, or of any code if none did."""
     sentence = str(error).strip().partition("\n")[0]
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith("<frozen") and frame.filename not in (__file__, importlib.__file__)]
+    known = [frame for frame in frames if not frame.filename.startswith("<frozen") and frame.filename not in (__file__, importlib.__file__)]
+    own = [frame for frame in known if not frame.filename.startswith(LIBRARIES)] or known
     where = f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
     return f"{type(error).__name__}: {sentence}{where}" if sentence else f"{type(error).__name__}{where}"

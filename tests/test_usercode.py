@@ -85,6 +85,12 @@ def test_parameters_that_a_function_does_not_take_are_told_with_those_it_takes()
     assert problem.hint == "it is called with row"
 
 
+def test_where_is_the_line_of_the_users_code(tmp_path: Path) -> None:
+    """Not the line of the library that it calls with nonsense."""
+    (tmp_path / "calls.py").write_text("import json\n\ndef load():\n    return json.loads('nonsense')\n")
+    assert f"({tmp_path / 'calls.py'}:4)" in refused(call, load_attribute("calls:load", tmp_path), {}, name="calls:load").found
+
+
 def test_a_function_that_fails_tells_where() -> None:
     """Its own InputError is passed on as it is; where it would end the program, that is an error like any other."""
 

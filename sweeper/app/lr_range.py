@@ -17,6 +17,7 @@ from sweeper.atomic import replace_bytes, replace_text
 from sweeper.config.files import find_space, flat, tree_of
 from sweeper.config.space import Space
 from sweeper.ledger.store import Ledger
+from sweeper.usercode import blamed
 
 if TYPE_CHECKING:
     from sweeper.config.schema import Config
@@ -99,7 +100,8 @@ def run(space_name: str, overrides: Sequence[str], options: Options, tell: Calla
     for number, variant in enumerate(found, 1):
         if len(found) > 1:
             tell(f"test {number} of {len(found)}: {variant.subject}")
-        results.append(lr_range_test(variant.config, data, settings=variant.settings, **options.test))
+        with blamed(variant.config, space.source):
+            results.append(lr_range_test(variant.config, data, settings=variant.settings, **options.test))
     decays = readings(found, results, data)
     files = _write(home.sweep_dir(space.name) / "lr_range", results, decays, several=bool(wanted))
     trouble = _record(home, space, found, results, files, several=bool(wanted))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,9 @@ from sweeper.app.provenance import run_tags
 from sweeper.config.files import flat, load_config, tree_of
 from sweeper.core.diagnose import Diagnosis, Reference, diagnose
 from sweeper.core.sizes import Size
-from sweeper.errors import SweeperError
 from sweeper.tracking.words import number
 from sweeper.trial import Outcome
+from sweeper.usercode import blamed
 
 if TYPE_CHECKING:
     from sweeper.production.train import TrainResult
@@ -89,9 +90,13 @@ def run(path: Path, overrides: Sequence[str], data: str | None, *, quiet: bool) 
         console.print(f"epoch {report.epoch:3d}  {'  '.join(shown)}  lr {report.metrics['lr']:.2g}")
 
     try:
-        result = train(config, out=folder, data=prepared, on_report=tell)
-    except SweeperError:
+        with blamed(config, str(path)):
+            result = train(config, out=folder, data=prepared, on_report=tell)
+    except BaseException:
         shutil.rmtree(folder)  # there is no model, so there is nothing to keep
+        for parent in (home.runs / "train", home.runs):
+            with suppress(OSError):  # not empty
+                parent.rmdir()
         raise
     size = insight.write(folder, prepared)
     files = insight.draw(folder, result.history, result.best_epoch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,18 @@ training: {epochs: 2, batch_size: 8}
 search: {trials: 2}
 """
 
+RAISING = """
+from torch import nn
+
+class Net(nn.Linear):
+    def __init__(self, input_shape, outputs):
+        super().__init__(*input_shape, outputs)
+    def forward(self, x):
+        if self.training:
+            raise ValueError("no such luck")
+        return super().forward(x)
+"""
+
 TABLE = "a,b,label\n" + "".join(f"{i % 7},{i % 5},{'yes' if i % 3 else 'no'}\n" for i in range(60))
 
 
@@ -31,6 +44,22 @@ def _nothing_is_created(home: Path) -> Iterator[None]:
     yield
     created = {path.name for path in home.iterdir()} - before
     assert not created & {"runs", "mlflow.db", "mlartifacts"}
+
+
+@pytest.mark.parametrize("command", [["train"], ["lr-range", "--no-probe"]], ids=["train", "lr-range"])
+def test_a_model_that_raises_in_training_is_told_with_its_line(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    """It passed the look at two rows, which is in evaluation mode."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (home / "raising_nets.py").write_text(RAISING)
+    (home / "own.yaml").write_text("name: own\ndata: {source: wine}\nmodel: {family: custom, path: raising_nets:Net}\n")
+    done = run(*command, "own.yaml")
+    assert done.code == 2
+    assert re.fullmatch(
+        r"sweeper: own\.yaml  model\.path  raising_nets:Net failed in training: ValueError: no such luck \(.*raising_nets\.py:9\)\n",
+        done.err,
+    )
 
 
 SPACES = {
