@@ -91,7 +91,7 @@ def _numbers(ends: Sequence[Scalar]) -> bool:
 
 
 def built(space: Space, data: Resident) -> tuple[Finding, list[Corner]]:
-    """Builds every extreme config on the meta device, which takes no memory.
+    """Builds every extreme config: of our own families on the meta device, which takes no memory.
 
     Returns:
         The finding, and the corners that can be built, the smallest first.

@@ -62,7 +62,7 @@ def size(number: int) -> str:
 
 
 def training_bytes(config: Config, data: Resident) -> Bytes:
-    """An estimate for each process that trains a trial; parameters are counted on the meta device, which allocates nothing."""
+    """An estimate for each process that trains a trial; our own families are counted on the meta device, which allocates nothing."""
     with torch.device("meta"):
         model = models.build(config.model, data.input_shape, data.outputs, data.tokens)
     parameters = sum(p.numel() * p.element_size() for p in model.parameters())

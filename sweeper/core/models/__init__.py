@@ -40,7 +40,9 @@ def build(config: Model, input_shape: tuple[int, ...], outputs: int, tokens: int
             case Transformer():
                 return TransformerNet(config, input_shape, outputs, tokens)
             case Custom():
-                return custom(config, input_shape, outputs, tokens)
+                # Also where ours are built on the meta device: a function may load weights, or ask a tensor for its values.
+                with torch.device("cpu"):
+                    return custom(config, input_shape, outputs, tokens)
 
 
 def lent(x: torch.Tensor, model: nn.Module) -> torch.Tensor:

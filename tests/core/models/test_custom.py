@@ -66,6 +66,9 @@ def frozen(input_shape, outputs):
 def shared(input_shape, outputs, frozen=False):
     return nn.Sequential(kept.requires_grad_(not frozen), nn.Linear(2, outputs))
 
+def deep(input_shape, outputs):
+    return nn.Sequential(*(nn.Dropout(rate.item()) for rate in torch.linspace(0, 0.5, 3)), nn.Linear(3, outputs))
+
 class Net(nn.Module):
     def __init__(self, input_shape, outputs, tokens=0):
         super().__init__()
@@ -190,6 +193,13 @@ def test_a_model_that_changes_its_inputs_changes_no_data(write: Write, digits: D
         trials = [make_trial(n, model=write("InPlace", inside=inside).model_dump(), **same) for n in range(2)]
         curves.append(curve([one for reports in script(train(trials, cut(digits, 64, 32), device="cpu")) for one in reports]))
     assert curves[0] == curves[1]
+
+
+def test_a_function_may_look_into_tensors(write: Write) -> None:
+    """Or load weights into them: the look at the extreme configs, which has our own families on the meta device, sees the same model."""
+    with torch.device("meta"):
+        net = models.build(write("deep"), (3,), 2)
+    assert {parameter.device.type for parameter in net.parameters()} == {"cpu"}
 
 
 def test_a_module_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
