@@ -23,6 +23,7 @@ from sweeper.trial import Outcome
 from sweeper.usercode import blamed
 
 if TYPE_CHECKING:
+    from sweeper.config.schema import Config
     from sweeper.production.train import TrainResult
     from sweeper.trial import Report
 
@@ -36,6 +37,7 @@ class Job:
         diagnosis: what was wrong with the training.
         size: ``parameters`` and ``flops_per_row`` of the model.
         trouble: why MLflow does not have it; None when it has.
+        cause: what may keep a recorded value from coming out again.
     """
 
     result: TrainResult
@@ -43,6 +45,7 @@ class Job:
     diagnosis: Diagnosis | None
     size: dict[str, int]
     trouble: str | None
+    cause: str
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -102,7 +105,8 @@ def run(path: Path, overrides: Sequence[str], data: str | None, *, quiet: bool) 
     files = insight.draw(folder, result.history, result.best_epoch)
     found = diagnose(result.history, tree_of(config), Outcome.COMPLETE, Reference.of(config.task, prepared.summary))
     tags = {**run_tags(), **size, **({} if found is None else {"diagnosis": found.tag.value, "diagnosis.why": found.sentence})}
-    return Job(result, folder, found, size, _record(home, result, tags, folder, [*_model_files(folder), *files]))
+    trouble = _record(home, result, tags, folder, [*_model_files(folder), *files])
+    return Job(result, folder, found, size, trouble, cause_of(config, prepared.hash))
 
 
 def show(job: Job) -> None:
@@ -118,7 +122,7 @@ def show(job: Job) -> None:
         if not result.reproduced:
             # A GPU's last bits depend on the number of lanes, too.
             apart = abs(now - was) / max(abs(was), sys.float_info.min)
-            verdict = f"now {now!r}, {apart:.1g} apart (a GPU, another machine, other versions or another precision)"
+            verdict = f"now {now!r}, {apart:.1g} apart ({job.cause})"
         console.print(f"{recorded['metric']} of {recorded['sweep']}/{recorded['trial']} was {was!r}: {verdict}")
     if job.diagnosis is not None:
         console.print(f"diagnosis: {job.diagnosis.tag}: {job.diagnosis.sentence}", markup=False)
@@ -128,6 +132,14 @@ def show(job: Job) -> None:
     console.print(f'use it: sweeper.load_model("{home.shown(job.folder / "model")}").predict(rows)', markup=False)
     if job.trouble:
         console.print(f"MLflow does not have this job: {job.trouble}", markup=False)
+
+
+def cause_of(config: Config, data_hash: str) -> str:
+    """What may keep a recorded value from coming out again when this config is trained on data of this hash; the likeliest first."""
+    if (config.provenance or {}).get("data_hash", data_hash) != data_hash:
+        return "the data is not what the sweep had"
+    edited = "edited code, " if config.model.family == "custom" else ""
+    return f"{edited}a GPU, another machine, other versions or another precision"
 
 
 def _model_files(folder: Path) -> list[Path]:
