@@ -18,6 +18,7 @@ from sweeper.core.stack.choose import Choice, alone, together
 from sweeper.core.stack.lane import Lane
 from sweeper.core.stream import readers_alive
 from sweeper.data.dataset import Dataset
+from sweeper.errors import InputError
 from sweeper.trial import Command, Continue, Outcome, Refill, Report, Stop, Trial
 
 
@@ -176,7 +177,16 @@ def set_threads(trial: Trial, resident: Resident) -> None:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of that name; ``auto`` is a GPU if there is one."""
+    """The device of that name; ``auto`` is a GPU if there is one.
+
+    Raises:
+        InputError: there is no such device here.
+    """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch has one for each kind of device
+        found = f"{name!r} cannot be used: {str(error).partition(chr(10))[0]}"
+        raise InputError.of("device", "", found, "cpu, auto, or a device of this machine, such as cuda") from error
     return torch.device(name)

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.optim import SGD, Optimizer
 
+from sweeper.core.loop import pick_device
 from sweeper.core.precision import DTYPES, Name
 from sweeper.core.seeds import Stream, key
 from sweeper.errors import InputError
@@ -106,7 +107,7 @@ def lr_range_test(
     step, batches = check_data(loss_fn, step_fn, data)
     length = stage.length_of(probe_steps, steps)
     measure = check_probe(probe, validation, length)
-    home = torch.device(device) if device is not None else next(model.parameters()).device
+    home = pick_device(str(device)) if device is not None else next(model.parameters()).device
     scaling = scaler if scaler is not None or precision != "fp16" else torch.amp.GradScaler(home.type)
     owners = [model, *optimizers, scaling, loss_fn, step_fn, *schedulers, *also_restore]
     training, feeding = Snapshot(owners, device=snapshot_device), Snapshot(sources=[batches, validation])

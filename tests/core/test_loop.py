@@ -12,7 +12,7 @@ import torch
 
 from sweeper.config.schema import WarmupCosine
 from sweeper.core import checkpoint, schedule
-from sweeper.core.loop import record_losses, record_scores, train
+from sweeper.core.loop import pick_device, record_losses, record_scores, train
 from sweeper.data.dataset import Dataset
 from sweeper.errors import InputError
 from sweeper.trial import Outcome, Refill, Stop, Trial
@@ -220,3 +220,14 @@ def test_a_broken_model_has_no_scores(digits: Dataset, make_trial: Any) -> None:
     losses, scores = record_scores(trials, digits, lambda _: 1.0, [5, 5], device="cpu")
     assert np.isnan(losses[1, -5:]).all()
     assert all(np.isfinite(values[0]).all() and np.isnan(values[1]).all() for values in scores.values())
+
+
+@pytest.mark.parametrize("name", ["tpu", "cuda:99", ""])
+def test_a_device_that_is_not_there_is_told(name: str) -> None:
+    """In one sentence, whichever of torch's many errors it was."""
+    with pytest.raises(InputError) as caught:
+        pick_device(name)
+    (problem,) = caught.value.problems
+    assert problem.source == "device"
+    assert problem.found.startswith(f"{name!r} cannot be used: ")
+    assert "cpu, auto" in problem.allowed
