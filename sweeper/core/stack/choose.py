@@ -291,6 +291,8 @@ def _probe(trial: Trial, data: Resident, lanes: int) -> str | None:
         stacked = FusedStack([trial] * lanes, data).record(2)
     except Exception as error:  # noqa: BLE001 - whatever a model's code does under vmap
         line = str(error).strip().partition("\n")[0]
+        if "random operation" in line:  # vmap's words for it name flags that nobody can set here
+            return "this model cannot be stacked (it draws random numbers of its own, as torch.nn.Dropout does)"
         return f"this model cannot be stacked ({type(error).__name__}: {line[:200]})"
     if not torch.allclose(stacked, PlainStack([trial], data).record(2).expand(lanes, 2), rtol=SAME, equal_nan=True):
         return "this model gives other losses when it is stacked"

@@ -242,7 +242,7 @@ class Twofaced(Branching):
     [
         (Recurrent, "torch cannot map recurrent layers over models"),
         (Branching, "this model cannot be stacked (RuntimeError: "),
-        (Noisy, "this model cannot be stacked (RuntimeError: "),
+        (Noisy, "this model cannot be stacked (it draws random numbers of its own"),
         (Twofaced, "this model gives other losses when it is stacked"),
     ],
 )
