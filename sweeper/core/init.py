@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import torch
 from torch import nn
@@ -31,7 +32,8 @@ def fresh(config: Config, data: Resident, seed: int) -> nn.Module:
     Raises:
         InputError: the model cannot take rows of this shape, or a custom one cannot be built.
     """
-    with seeds.sown(seeds.key(seed, seeds.Stream.INIT), torch.device("cpu")):  # a custom model's function draws as it likes
+    own = isinstance(config.model, Custom)  # its function draws from the default generators
+    with seeds.sown(seeds.key(seed, seeds.Stream.INIT), torch.device("cpu")) if own else nullcontext():
         model = models.build(config.model, data.input_shape, data.outputs, data.tokens)
     initialise(model, config.model, seeds.generator(seed, seeds.Stream.INIT), config.init)
     return model

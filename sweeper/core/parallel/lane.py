@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from sweeper.config.schema import Custom
 from sweeper.core import init, seeds
 from sweeper.core.batches import Resident, Rows
 from sweeper.core.evaluate import outputs_of
@@ -74,7 +75,8 @@ class TeamLane(PlainLane):
 
     def _chunks(self) -> Iterator[Rows]:
         # A custom model's own randomness: other rows, other numbers. What is drawn by ``self._noise`` is that of one process.
-        seeds.sow(seeds.key(self.trial.seed, seeds.Stream.NOISE, self.epoch) + self._team.rank, self._data.device)
+        if isinstance(self.config.model, Custom):
+            seeds.sow(seeds.key(self.trial.seed, seeds.Stream.NOISE, self.epoch) + self._team.rank, self._data.device)
         if self._augmentation.idle:
             yield from own_in_order(self._data.train, self.plan, self._team, self.trial.seed, self.epoch)
             return

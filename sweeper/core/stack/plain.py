@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 
 import torch
@@ -141,7 +142,7 @@ class PlainLane:
         loss = torch.zeros((), dtype=torch.float64, device=self._data.device)
         right = torch.zeros_like(loss)
         norms: list[torch.Tensor] = []
-        with seeds.noise(self.trial.seed, self.epoch, self._data.device):
+        with self._drawing():
             for chunk in self._chunks():
                 *batches, last = chunk.split(self._mine.step_rows)
                 steps = [self.step(batch) for batch in batches]
@@ -178,7 +179,7 @@ class PlainLane:
 
     def evaluate(self) -> dict[str, torch.Tensor]:
         """Loss and scores on the validation part, as scalars on the device; the dear ``val_auroc`` only where it is searched."""
-        with seeds.noise(self.trial.seed, self.epoch, self._data.device):  # a custom model may draw here, too
+        with self._drawing():
             outputs = self._outputs()
         found = scores(
             outputs.unsqueeze(0),
@@ -210,7 +211,7 @@ class PlainLane:
         done, most = 0, int(self.precision.skipped) + MOST_SKIPPED
         while done < steps and int(self.precision.skipped) <= most:
             self._begin_epoch()
-            with seeds.noise(self.trial.seed, self.epoch, self._data.device):
+            with self._drawing():
                 before = self.precision.skipped.clone()
                 taken = [(self.step(rows)[1], self.precision.skipped.clone()) for rows in islice(self._rows_of_steps(), steps - done)]
             counts = torch.stack([before, *(count for _, count in taken)])
@@ -239,6 +240,12 @@ class PlainLane:
         draws = Draws(self.trial.seed, self.epoch, self._data.device)
         for chunk in in_order(self._data.train, self.plan, self.trial.seed, self.epoch):
             yield chunk if self._augmentation.idle else self._augmentation(chunk, self.plan.batch_size, draws)
+
+    def _drawing(self) -> AbstractContextManager[None]:
+        """Within it a custom model draws what belongs to the trial and its epoch; our own families draw from no default generator."""
+        if isinstance(self.config.model, Custom):
+            return seeds.noise(self.trial.seed, self.epoch, self._data.device)
+        return nullcontext()
 
     def _begin_epoch(self) -> None:
         self.epoch += 1
