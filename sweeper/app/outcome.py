@@ -17,7 +17,10 @@ from sweeper.tracking.ranges import MOST_LINES
 from sweeper.tracking.tables import Winner, next_steps, winner_view
 
 WHY_NOT = {
-    SweepState.BROKEN: "stopped: the first trials all failed alike, which is broken code and not a bad config; mend it and run again",
+    SweepState.BROKEN: (
+        "stopped: the first trials all failed alike, which is broken code and not a bad config; "
+        "mend it and run again, with --fresh to have these trials, too"
+    ),
     SweepState.CANCELLED: "cancelled",
     SweepState.CANCELLING: "being cancelled",
     SweepState.OPEN: "open: the same command goes on with it",
@@ -72,7 +75,8 @@ def show(finished: Finished) -> None:
     ledger = Ledger.open(home.ledger_url)
     winner = winner_of(home, ledger, finished)
     if winner is None:
-        console.print(f"no trial completed, so there is no winner; `sweeper show {sweep.name}` tells why", markup=False)
+        words = f"no trial completed, so there is no winner; `sweeper show {sweep.name}` tells why, and --fresh starts anew"
+        console.print(words, markup=False)
     else:
         console.print(winner_view(winner))
         for part in behind(winner):

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from sweeper.app.outcome import show
+from sweeper.app.sweep import finished
 from sweeper.errors import InfrastructureError, StaleWriterError
 from sweeper.ledger import invariants
 from sweeper.ledger.records import SweepState
@@ -171,8 +173,10 @@ def test_nan_is_diverged_and_never_best(stage: Stage) -> None:
     assert stage.ledger.best("small") is None
 
 
-def test_equal_failures_from_the_start_are_broken_code(stage: Stage) -> None:
-    """Three equal failures and nothing else end the sweep as broken; nothing more is handed out."""
+def test_equal_failures_from_the_start_are_broken_code(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three equal failures and nothing else end the sweep as broken; nothing more is handed out, and the remedy tries these again, too."""
     desk = stage.desk()
     for _ in range(3):
         lease = desk.lease("a", 1)
@@ -180,6 +184,9 @@ def test_equal_failures_from_the_start_are_broken_code(stage: Stage) -> None:
         desk.fail(lease.tokens[0], lease.trials[0].number, "TypeError: broken")
     assert stage.ledger.known("small").state is SweepState.BROKEN
     assert not desk.open()
+    monkeypatch.setenv("SWEEPER_LEDGER_URL", stage.url)
+    show(finished(stage.ledger, "small", 0, 0.0))
+    assert "mend it and run again, with --fresh" in " ".join(capsys.readouterr().out.split())
 
 
 def _full(*_arguments: object, **_more: object) -> None:
