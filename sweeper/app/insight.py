@@ -28,13 +28,13 @@ def write(folder: Path, data: Dataset) -> dict[str, int]:
 
     Raises:
         InputError: there is no model, or it is damaged.
+        InfrastructureError: the disk refused.
     """
     from sweeper.production.insight import insight_of
 
     seen = insight_of(folder / "model", data)
     for picture in (folder / FOLDER).glob("*.png"):
         picture.unlink()
-    (folder / FOLDER).mkdir(exist_ok=True)
     for table in ("classes", "layers"):
         if table in seen:
             replace_text(folder / FOLDER / f"{table}.csv", _csv(seen[table]))

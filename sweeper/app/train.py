@@ -18,6 +18,7 @@ from sweeper.app.provenance import run_tags
 from sweeper.config.files import flat, load_config, tree_of
 from sweeper.core.diagnose import Diagnosis, Reference, diagnose
 from sweeper.core.sizes import Size
+from sweeper.errors import InfrastructureError
 from sweeper.tracking.words import number
 from sweeper.trial import Outcome
 from sweeper.usercode import blamed
@@ -74,6 +75,7 @@ def run(path: Path, overrides: Sequence[str], data: str | None, *, quiet: bool) 
     Raises:
         InputError: bad input; nothing has been created.
         DivergedError: a loss was not finite.
+        InfrastructureError: the disk refused.
     """
     home = Home.from_environment()
     config = load_config(path, [*overrides, *([f"data.source={data}"] if data is not None else [])])
@@ -163,7 +165,11 @@ def _record(home: Home, result: TrainResult, tags: Mapping[str, Any], folder: Pa
 
 
 def _fresh(parent: Path, name: str) -> Path:
-    """The first ``<name>-<n>`` that is not there; made, so that no other job takes it."""
+    """The first ``<name>-<n>`` that is not there; made, so that no other job takes it.
+
+    Raises:
+        InfrastructureError: the disk refused.
+    """
     taken = 1
     while True:
         folder = parent / f"{name}-{taken}"
@@ -171,5 +177,7 @@ def _fresh(parent: Path, name: str) -> Path:
             folder.mkdir(parents=True)
         except FileExistsError:
             taken += 1
+        except OSError as error:
+            raise InfrastructureError(f"could not make {folder}: {error.strerror}") from error
         else:
             return folder

@@ -196,3 +196,11 @@ def test_a_password_is_never_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     code, _, said = run("sweep", "tiny.yaml", "--runner", "local")
     assert code in {2, 4}
     assert "s3cr3t" not in said
+
+
+def test_a_home_that_cannot_be_written(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home in which no folder can be made is one sentence with the path, and the exit code of infrastructure."""
+    (home / "tiny.yaml").write_text(GOOD.replace("{choice: [8, 16]}", "8"))
+    monkeypatch.setenv("SWEEPER_HOME", str(home / "table.csv"))
+    code, _, said = run("train", "tiny.yaml")
+    assert (code, said) == (4, f"sweeper: could not make {home}/table.csv/runs/train/tiny-1: Not a directory\n")
