@@ -32,25 +32,39 @@ def read_csv(raw: bytes, name: str) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        header = next(csv.reader(io.StringIO(raw.decode("utf-8-sig"))), [])
+        header = next(csv.reader(io.StringIO(_decoded(raw, name))), [])
+        if len(header) == 1 and (mark := next((mark for mark in ";\t|" if mark in header[0]), "")):
+            hint = f"pandas.read_csv(path, sep={mark!r}).to_csv(path, index=False)" + (
+                ", with decimal=',' where numbers are written 3,5" if mark == ";" else ""
+            )
+            raise InputError.of(name, "data.source", f"one column, with {mark!r} in its name", "values separated by commas", hint)
         with warnings.catch_warnings():
             # A row longer than the header: pandas would cut it, or take its first value for a row label.
             warnings.simplefilter("error", pd.errors.ParserWarning)
             table = pd.read_csv(io.BytesIO(raw), encoding="utf-8-sig", low_memory=False, index_col=False)
-    except UnicodeDecodeError as error:
-        raise InputError.of(name, "data.source", f"byte {error.start} is not UTF-8 text", "a CSV file in UTF-8") from error
     except pd.errors.EmptyDataError as error:
         raise InputError.of(name, "data.source", "the file is empty", "a header line and rows") from error
     except (pd.errors.ParserError, pd.errors.ParserWarning, csv.Error, ValueError) as error:
         sentence = str(error).strip().splitlines()[0]
         raise InputError.of(name, "data.source", f"not a table: {sentence}", "a header line and rows of as many values") from error
-    if len(header) == 1 and any(mark in header[0] for mark in ";\t|"):
-        mark = next(mark for mark in ";\t|" if mark in header[0])
-        raise InputError.of(name, "data.source", f"one column, with {mark!r} in its name", "values separated by commas")
     table = _checked(table, name, header)
     if header[:1] == [""] and (table.iloc[:, 0] == range(len(table))).all():
         return table.iloc[:, 1:]
     return table
+
+
+def _decoded(raw: bytes, name: str) -> str:
+    """The text.
+
+    Raises:
+        InputError: not in UTF-8; the first such line is told, as spreadsheets save other encodings.
+    """
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        found = f"line {line}: byte 0x{raw[error.start]:02x} is not UTF-8 text"
+        raise InputError.of(name, "data.source", found, "a CSV file in UTF-8", 'save it as "CSV UTF-8"') from error
 
 
 def read_parquet(raw: bytes, name: str) -> pd.DataFrame:
