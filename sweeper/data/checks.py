@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweeper.data.columns import Kind, numbers
+from sweeper.data.columns import Kind, distinct_texts, numbers
+from sweeper.data.disguise import disguise
 from sweeper.data.readers import Reader
 from sweeper.data.stream import Look
 from sweeper.errors import Problem
@@ -83,18 +84,14 @@ def _column_problem(series: pd.Series[Any], kind: Kind | None, data: Data, file:
 
 def _text_problem(series: pd.Series[Any], file: str) -> Problem | None:
     """Text whose values hardly repeat teaches nothing about other rows."""
-    import pandas as pd
-
-    distinct = series.astype(object).map(str, na_action="ignore").dropna().unique()
+    distinct = distinct_texts(series)
     if len(distinct) <= max(MANY, len(series) // 2):
         return None
     name = str(series.name)
     found = f"column {name!r} has {len(distinct)} different texts in {len(series)} rows"
-    number = pd.to_numeric(pd.Series(distinct), errors="coerce").notna().to_numpy()
-    if number.mean() > 0.5:
-        odd = distinct[~number]
-        found += f"; most are numbers, but not {', '.join(map(repr, odd[:3]))}"
-        return Problem(file, "data.drop", found, "numbers only, or leave the column out", f"mend the file, or {drop_hint([name])}")
+    if (seen := disguise(distinct)) is not None:
+        hint = f"{seen.hint}, or {drop_hint([name])}"
+        return Problem(file, "data.drop", f"{found}; {seen.found}", f"{seen.allowed}, or leave the column out", hint)
     return Problem(
         file, "data.drop", found, f"texts that repeat (up to {MANY}, or half of the rows)", f"an id or a name? {drop_hint([name])}"
     )

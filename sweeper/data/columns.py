@@ -74,6 +74,11 @@ def texts(series: pd.Series[Any]) -> np.ndarray:
     return values
 
 
+def distinct_texts(series: pd.Series[Any]) -> list[str]:
+    """The different values as text, in the order of their first rows, without gaps."""
+    return [str(value) for value in series.astype(object).map(str, na_action="ignore").dropna().unique()]
+
+
 def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sweeper.data.columns import kind_of, numbers, texts
+from sweeper.data.columns import distinct_texts, kind_of, numbers, texts
+from sweeper.data.disguise import disguise
 from sweeper.data.preprocess import Label
 from sweeper.errors import InputError, Problem
 
@@ -95,7 +96,10 @@ def _several(target: pd.DataFrame, file: str) -> Labels:
 def _numbers(target: pd.Series[Any], kind: str | None, file: str) -> Labels:
     """A regression target."""
     if kind != "number":
-        found = f"target {str(target.name)!r} holds {kind or target.dtype}, such as {str(target.iloc[0])!r}"
+        name = str(target.name)
+        if kind == "text" and (seen := disguise(distinct_texts(target))) is not None:
+            raise InputError.of(file, "data.target", f"target {name!r} holds text: {seen.found}", seen.allowed, seen.hint)
+        found = f"target {name!r} holds {kind or target.dtype}, such as {str(target.iloc[0])!r}"
         raise InputError.of(file, "task", found, "numbers for task: regression", "task: classification")
     return Labels(_finite(target, file), ())
 

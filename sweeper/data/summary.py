@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from sweeper.data.columns import Kind
+from sweeper.data.columns import Kind, distinct_texts
 from sweeper.data.content import Content
 from sweeper.data.dataset import Part
+from sweeper.data.disguise import disguise
 from sweeper.data.inputs import TableInputs
 from sweeper.data.preprocess import Preprocessing
 from sweeper.data.readers import Reader
@@ -56,6 +57,9 @@ def summarise(
     else:
         gaps = {column: int(selection.inputs[column].isna().sum()) for column, kind in kinds.items() if kind != "text"}
         summary["filled"] = {column: number for column, number in gaps.items() if number}
+        words = [column for column, kind in kinds.items() if kind == "text" and column != selection.text]
+        seen = {column: disguise(distinct_texts(selection.inputs[column])) for column in words}
+        summary["disguised"] = {column: {"found": one.found, "hint": one.hint} for column, one in seen.items() if one is not None}
     if target.values:
         sizes = {name: np.bincount(part.y, minlength=len(target.values)).tolist() for name, part in parts.items()}
         summary["classes"] = {str(value): {name: sizes[name][index] for name in sizes} for index, value in enumerate(target.values)}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sweeper.data.dataset import Dataset, Part
+from sweeper.preflight.columns import column_kinds
 from sweeper.preflight.features import is_tokens, matrix, names
 from sweeper.preflight.finding import Finding, failed, listed, passed, warned
 
@@ -37,6 +38,8 @@ def data_findings(data: Dataset) -> Iterator[Finding]:
     yield broken or passed("data", _shapes(data))
     if broken:
         return
+    if columns := column_kinds(data):
+        yield columns
     yield _few(data)
     yield _normalised(data)
     yield _constant(data)

@@ -68,6 +68,19 @@ def test_constant_features(tmp_path: Path) -> None:
     assert found(dataset(np.zeros_like(x), y))["constant features"].status is Status.FAIL
 
 
+def test_what_columns_were_taken_for(tmp_path: Path) -> None:
+    """Kinds by name; a typo among numbers warns with the cell that made categories of them."""
+    table = pd.DataFrame({"age": range(60), "plan": ["a", "b"] * 30, "day": ["2024-03-31"] * 60, "y": np.arange(60) % 3})
+    path = tmp_path / "t.csv"
+    table.to_csv(path, index=False)
+    row = found(prepare(Data(source=str(path), target="y"), "classification"))["columns"]
+    assert (row.status, row.sentence) == (Status.PASS, "numbers: age; categories: plan (2); dates: day")
+    table.assign(age=["n/v", *(row % 9 for row in range(59))]).to_csv(path, index=False)
+    row = found(prepare(Data(source=str(path), target="y"), "classification"))["columns"]
+    assert (row.status, row.key) == (Status.WARN, "data.source")
+    assert row.sentence == "column 'age' is taken for categories: most are numbers, but not 'n/v'"
+
+
 def test_a_border_of_pixels_is_no_constant_feature(digits: Dataset) -> None:
     """The corners of digits are always empty; an image's feature is its channel."""
     assert (digits.train.x[:, 0, 0, 0] == digits.train.x[0, 0, 0, 0]).all()
