@@ -83,6 +83,7 @@ def run(path: Path, overrides: Sequence[str], data: str | None, *, quiet: bool) 
         config = config.model_copy(update={"provenance": None})  # it is no longer the config whose result was recorded
 
     from sweeper.data.prepare import prepare
+    from sweeper.preflight.baseline import baseline
     from sweeper.production.train import train
 
     prepared = prepare(config.data, config.task, source=str(path))
@@ -105,7 +106,8 @@ def run(path: Path, overrides: Sequence[str], data: str | None, *, quiet: bool) 
         raise
     size = insight.write(folder, prepared)
     files = insight.draw(folder, result.history, result.best_epoch)
-    found = diagnose(result.history, tree_of(config), Outcome.COMPLETE, Reference.of(config.task, prepared.summary))
+    reference = Reference.of(config.task, prepared.summary, baseline(prepared, seed=config.data.seed).val)
+    found = diagnose(result.history, tree_of(config), Outcome.COMPLETE, reference)
     tags = {**run_tags(), **size, **({} if found is None else {"diagnosis": found.tag.value, "diagnosis.why": found.sentence})}
     trouble = _record(home, result, tags, folder, [*_model_files(folder), *files])
     return Job(result, folder, found, size, trouble, cause_of(config, prepared.hash))
