@@ -22,7 +22,7 @@ from sweeper.config.space import Space
 from sweeper.errors import InputError, Problem
 from sweeper.preflight.data import data_findings
 from sweeper.preflight.finding import Finding, Status, worst
-from sweeper.preflight.space import reachable
+from sweeper.preflight.space import reachable, ruling
 
 if TYPE_CHECKING:
     from sweeper.data.dataset import Dataset
@@ -154,6 +154,8 @@ def _quick(space: Space, data: Dataset) -> Iterator[Finding]:
     from sweeper.preflight.alignment import alignment
 
     yield reachable(space)
+    if rules := ruling(space):
+        yield rules
     rows = list(data_findings(data))
     yield from rows
     if worst(rows) is not Status.FAIL:

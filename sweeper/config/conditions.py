@@ -51,6 +51,11 @@ Rule = tuple[Condition, ...]
 """A forbidden combination: all of its conditions hold."""
 
 
+def told(rule: Rule) -> str:
+    """The rule as it is written in a space, in one line."""
+    return keys.show({condition.path: condition.tree() for condition in rule})
+
+
 def parse(located: Located, path: KeyPath, tree: Any, owner: KeyPath) -> Rule:
     """Read a mapping of keys to values, as it stands under ``when`` or as one item of ``forbid``.
 

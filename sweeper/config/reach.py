@@ -1,16 +1,16 @@
-"""Parameters that no config of a space ever draws: dead lines that look like a search."""
+"""Parameters that no config of a space ever draws, and rules that forbid none: dead lines that look like a search."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from sweeper.config.conditions import Condition
+from sweeper.config.conditions import Condition, Rule
 from sweeper.config.plan import Plan, Slot, parents
 from sweeper.config.resolve import Draw, Forbidden
 from sweeper.trial import Scalar
 
 MOST = 20_000
-"""Combinations of the keys that decide about a parameter; one that needs more is taken for reachable."""
+"""Combinations of the keys that decide about a parameter or a rule; one that needs more is taken for reachable."""
 
 NUDGE = 1e-9
 """Relative distance to the bound of a comparison at which the value just below and just above it is tried."""
@@ -21,10 +21,25 @@ def unreachable(plan: Plan) -> list[str]:
     return [slot.leaf.name for slot in plan.slots if (slot.when or slot.label is not None or not slot.key) and not _reachable(plan, slot)]
 
 
+def idle(plan: Plan) -> list[Rule]:
+    """The rules of ``forbid`` that no combination matches, whatever the other rules say: mostly a typo in a value."""
+    return [rule for rule in plan.forbid if not _matched(plan, rule)]
+
+
 def _reachable(plan: Plan, slot: Slot) -> bool:
-    """Walks through everything that the slot depends on, directly or through other slots."""
-    needed = _ancestors(plan, slot)
-    before = [other for other in plan.slots if other.leaf.name in needed]
+    return _some(plan, _ancestors(plan, [slot]), lambda draw: draw.active(slot) and _allowed(draw))
+
+
+def _matched(plan: Plan, rule: Rule) -> bool:
+    paths = {condition.path for condition in rule}
+    sections = {path.partition(".")[0] for path in paths}
+    looked_at = [slot for slot in plan.slots if slot.leaf.path in paths or (not slot.key and slot.section in sections)]
+    return _some(plan, {slot.leaf.name for slot in looked_at} | _ancestors(plan, looked_at), lambda draw: draw.matches(rule))
+
+
+def _some(plan: Plan, needed: set[str], wanted: Callable[[Draw], bool]) -> bool:
+    """Whether some combination of the slots of these names is wanted; all are walked through in drawing order."""
+    before = [slot for slot in plan.slots if slot.leaf.name in needed]
     budget = [MOST]
 
     def walk(draw: Draw, index: int) -> bool:
@@ -32,7 +47,7 @@ def _reachable(plan: Plan, slot: Slot) -> bool:
         if budget[0] < 0:
             return True
         if index == len(before):
-            return draw.active(slot) and _allowed(draw)
+            return wanted(draw)
         if not draw.active(before[index]):
             return walk(draw, index + 1)
         for value in _values(plan, before[index]):
@@ -45,9 +60,10 @@ def _reachable(plan: Plan, slot: Slot) -> bool:
     return walk(Draw(plan), 0)
 
 
-def _ancestors(plan: Plan, slot: Slot) -> set[str]:
+def _ancestors(plan: Plan, slots: Iterable[Slot]) -> set[str]:
+    """The names of everything that these slots depend on, directly or through other slots."""
     found: set[str] = set()
-    waiting = [slot]
+    waiting = list(slots)
     while waiting:
         for other in parents(waiting.pop(), plan.slots):
             if other.leaf.name not in found:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from sweeper.config import keys
 from sweeper.config.checks import conflicts
-from sweeper.config.conditions import Condition
+from sweeper.config.conditions import Condition, Rule, told
 from sweeper.config.plan import Leaf, Plan, Slot
 from sweeper.config.schema import Config, Node
 from sweeper.trial import Scalar
@@ -95,8 +95,12 @@ class Draw:
             Forbidden: a rule matches.
         """
         for rule in self._plan.forbid:
-            if all(self._holds(condition) for condition in rule):
-                raise Forbidden("forbidden: " + keys.show({condition.path: condition.tree() for condition in rule}))
+            if self.matches(rule):
+                raise Forbidden(f"forbidden: {told(rule)}")
+
+    def matches(self, rule: Rule) -> bool:
+        """Whether all conditions of the rule hold."""
+        return all(self._holds(condition) for condition in rule)
 
     def _holds(self, condition: Condition) -> bool:
         section, _, key = condition.path.partition(".")

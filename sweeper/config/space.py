@@ -9,6 +9,7 @@ from typing import Any
 
 from sweeper.config import counting, reach, vetting
 from sweeper.config.code import settle
+from sweeper.config.conditions import told
 from sweeper.config.files import flat, tree_of
 from sweeper.config.overrides import apply
 from sweeper.config.plan import Leaf, Plan, Slot
@@ -118,6 +119,14 @@ class Space:
     def unreachable(self) -> list[str]:
         """Names of the parameters that no config ever draws, because no values of the others let them."""
         return reach.unreachable(self._plan)
+
+    def rules(self) -> list[str]:
+        """The rules of ``forbid``, each in a line."""
+        return [told(rule) for rule in self._plan.forbid]
+
+    def idle_rules(self) -> list[str]:
+        """Those of them that no config matches, so that they forbid nothing."""
+        return [told(rule) for rule in reach.idle(self._plan)]
 
     def identity(self) -> dict[str, Any]:
         """Every key but ``search.trials``, ``search.budget`` and ``resources``; two spaces are the same sweep iff these are equal."""

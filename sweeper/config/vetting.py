@@ -9,7 +9,7 @@ from sweeper.config import counting
 from sweeper.config.checks import conflicts
 from sweeper.config.distributions import Auto, Choice, Int, Log, Uniform
 from sweeper.config.located import Located
-from sweeper.config.plan import Leaf, Plan, Slot
+from sweeper.config.plan import Leaf, Plan
 from sweeper.config.resolve import Draw, Forbidden, Suggest, resolve
 from sweeper.config.schema import Config
 from sweeper.errors import InputError
@@ -92,13 +92,19 @@ def sample(rng: random.Random) -> Suggest:
 
 def _draw(plan: Plan, suggest: Suggest, *, rules: bool = False) -> Config:
     """A config whose keys may not go together."""
+    draw = _drawn(plan, suggest)
+    if rules:
+        draw.check_forbidden()
+    return Config.model_validate({**plan.rest, **draw.sections})
+
+
+def _drawn(plan: Plan, suggest: Suggest) -> Draw:
+    """Everything that is active, whatever the rules say."""
     draw = Draw(plan)
     for slot in plan.slots:
         if draw.active(slot):
             draw.take(slot, suggest(slot.leaf))
-    if rules:
-        draw.check_forbidden()
-    return Config.model_validate({**plan.rest, **draw.sections})
+    return draw
 
 
 def _place(plan: Plan, path: tuple[str | int, ...], config: Config) -> tuple[str | int, ...]:
@@ -134,10 +140,11 @@ def _forbidden_default(located: Located, plan: Plan, sentence: str) -> None:
     if count == 0 or (count is None and not _any_allowed(plan)):
         located.problem(("forbid",), "the rules forbid every combination", "rules that leave something to try", "delete or narrow a rule")
         return
-    open_slots: list[Slot] = [slot for slot in plan.slots if slot.key]
-    names = ", ".join(slot.leaf.path for slot in open_slots) or "a leaf"
-    found = f"the default config is {sentence}"
-    located.problem(("forbid",), found, "a default config that may be tried", f"give another default: to one of {names}")
+    usual = _drawn(plan, defaults(plan))
+    ruled = {condition.path for rule in plan.forbid if usual.matches(rule) for condition in rule}
+    names = ", ".join(dict.fromkeys(slot.leaf.path for slot in plan.slots if slot.leaf.path in ruled))
+    hint = f"give another default: to one of {names}" if names else "put another sub-tree first in the choice"
+    located.problem(("forbid",), f"the default config is {sentence}", "a default config that may be tried", hint)
 
 
 def _any_allowed(plan: Plan) -> bool:

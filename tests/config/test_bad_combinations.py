@@ -82,8 +82,13 @@ CASES = [
     case("no rows to train on", "data: {val_fraction: 0.5, test_fraction: 0.5}", 2, 8, "data.val_fraction", "a sum below 1"),
     case(
         "default forbidden among fractions",
-        "forbid: [{model.dropout: {'>=': 0.1}}]\nmodel: {dropout: {uniform: [0, 0.5]}}",
+        "forbid: [{model.dropout: {'>=': 0.1}}]\nmodel: {width: {choice: [32, 64]}, dropout: {uniform: [0, 0.5]}}",
         *(2, 1, "forbid", "the default config is forbidden", "another default: to one of model.dropout"),
+    ),
+    case(
+        "a default sub-tree that is forbidden",
+        "forbid: [{optimizer.name: adamw}]\noptimizer: {choice: [{name: adamw, lr: {log: [1e-4, 1e-2]}}, {name: sgd}]}",
+        *(2, 1, "forbid", "the default config is forbidden", "put another sub-tree first in the choice"),
     ),
     case(
         "smoothing of labels that are 0 and 1 each",

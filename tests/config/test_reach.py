@@ -68,4 +68,35 @@ def test_shipped_spaces_have_no_dead_line(name: str) -> None:
     """Every parameter that we ship is searched."""
     from sweeper.config.files import find_space
 
-    assert Space.load(find_space(name)).unreachable() == []
+    space = Space.load(find_space(name))
+    assert (space.unreachable(), space.idle_rules()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("rule", "idle"),
+    [
+        ("{model.width: 65}", True),
+        ("{model.width: [65, 128]}", False),
+        ("{model.norm: batch}", True),
+        ("{model.norm: none, model.depth: 3}", False),
+        ('{model.depth: {">=": 4}}', True),
+        ('{model.depth: {">=": 3}, optimizer.name: sgd}', False),
+        ("{optimizer.name: sgd, optimizer.lr: {'>': 0.1}}", True),
+        ("{optimizer.name: adamw, optimizer.momentum: 0.9}", True),
+    ],
+)
+def test_rules_that_forbid_nothing(rule: str, idle: bool) -> None:
+    """A rule whose values no config has together is found, also where each alone occurs."""
+    text = """
+name: s
+model: {family: mlp, width: {choice: [64, 128]}, depth: {int: [1, 3]}}
+optimizer:
+  choice:
+    - {name: adamw, lr: {log: [1e-3, 1.0]}}
+    - {name: sgd, lr: {log: [1e-3, 1e-1]}, momentum: 0.9}
+forbid:
+  - %s
+"""
+    space = Space.parse(text % rule, "s.yaml")
+    assert len(space.rules()) == 1
+    assert space.idle_rules() == (space.rules() if idle else [])
