@@ -12,6 +12,7 @@ from sweeper.data.dataset import Dataset, Part
 from sweeper.preflight.columns import column_kinds
 from sweeper.preflight.features import is_tokens, matrix, names
 from sweeper.preflight.finding import Finding, failed, listed, passed, warned
+from sweeper.preflight.suspects import far_values, given_away
 
 FEW = 30
 """Validation rows below which a score is mostly chance: one row more or less is three points of accuracy."""
@@ -43,7 +44,11 @@ def data_findings(data: Dataset) -> Iterator[Finding]:
     yield _few(data)
     yield _normalised(data)
     yield _constant(data)
+    if far := far_values(data):
+        yield far
     yield from _targets(data)
+    if given := given_away(data):
+        yield given
     yield _leak(data)
 
 
