@@ -53,6 +53,11 @@ class TableInputs:
                 listed = ", ".join(self.names[:8]) + (", ..." if len(self.names) > 8 else "")
                 raise InputError.of(source, "", f"an array of shape {list(table.shape)}", f"[rows, {len(self.names)}]: {listed}")
             return pd.DataFrame(table, columns=list(self.names))
+        if not isinstance(table, pd.DataFrame):
+            allowed = "a table (pandas.DataFrame), or an array of its values"
+            one = isinstance(table, dict | pd.Series)
+            hint = "pandas.DataFrame([row])" if one else "pandas.read_csv(path)" if isinstance(table, str) else "pandas.DataFrame(rows)"
+            raise InputError.of(source, "", f"rows of type {type(table).__name__}", allowed, hint)
         renamed = table.rename(columns=str)
         absent = [name for name in self.names if name not in renamed]
         if absent:

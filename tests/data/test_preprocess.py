@@ -149,6 +149,30 @@ def test_missing_columns_are_named_all_at_once() -> None:
     assert [problem.found for problem in caught.value.problems] == ["has no column 'visits'", "has no column 'plan.type'"]
 
 
+ROW = table().iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "hint"),
+    [
+        (dict(ROW), r"DataFrame\(\[row\]\)"),
+        (ROW, r"DataFrame\(\[row\]\)"),
+        ([dict(ROW)], r"DataFrame\(rows\)"),
+        ("t.csv", r"read_csv\(path\)"),
+    ],
+)
+def test_rows_that_are_no_table_are_told_how_to_become_one(rows: object, hint: str) -> None:
+    """What a service has in its hands: a row as a mapping or a Series, a list of them, a file's name."""
+    with pytest.raises(InputError, match=rf"rows of type \w+  allowed: a table .*  pandas\.{hint}"):
+        fitted(table()).transform(rows)  # type: ignore[arg-type]
+
+
+def test_such_rows_made_into_a_table_are_those_of_the_table() -> None:
+    """The hint works."""
+    made = fitted(table()).transform(pd.DataFrame([dict(ROW)]))
+    assert np.array_equal(made, fitted(table()).transform(table().head(1)))
+
+
 @pytest.mark.parametrize(
     ("column", "value", "sentence"),
     [
