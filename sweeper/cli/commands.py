@@ -111,7 +111,10 @@ def sweep(
 
 @cli.command()
 def plan(space: SpaceName, trials: Trials = None, overrides: Overrides = None, name: Name = None, as_json: Json = False) -> None:
-    """Tell what `sweep` would do, without doing it."""
+    """Tell what `sweep` would do, without doing it.
+
+    The space alone is read, not the data: that is for `check`.
+    """
     from sweeper.app.plan import plan as make
     from sweeper.app.plan import show
 
