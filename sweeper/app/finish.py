@@ -88,7 +88,9 @@ def final_config(sweep: SweepRecord, record: TrialRecord) -> Config:
         "versions": facts["versions"],
         "date": datetime.fromtimestamp(record.ended or sweep.created, UTC).strftime("%Y-%m-%d"),
     }
-    data = config.data.model_copy(update={"source": facts["data_source"]})
+    # The working directory of the sweep: a job that starts elsewhere finds a relative path there.
+    folder = config.data.folder or facts.get("data_folder")
+    data = config.data.model_copy(update={"source": facts["data_source"], "folder": folder})
     # The engine that trained it, for only that one gives the same bits again.
     engine = (record.how or "").partition(":")[0]
     training = config.training.model_copy(update={"engine": engine} if engine else {})

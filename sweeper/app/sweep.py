@@ -189,7 +189,7 @@ def _facts(home: Home, space: Space, data: Dataset, checks: Mapping[str, str]) -
         "experiment": space.name,
         "source": space.source,
         "data_hash": data.hash,
-        "data_source": _source(home, name) if source_kind(space.base.data.source) in ("file", "folder") else name,
+        **(_source(home, name) if source_kind(space.base.data.source) in ("file", "folder") else {"data_source": name}),
         "data": {**data.summary, **({"checks": checks} if checks else {})},
         "baseline": {"name": line.name, **line.val, **line.test},
         "versions": versions(),
@@ -198,10 +198,11 @@ def _facts(home: Home, space: Space, data: Dataset, checks: Mapping[str, str]) -
     }
 
 
-def _source(home: Home, name: str) -> str:
-    """The path of a file or folder, so that it is known for one again."""
+def _source(home: Home, name: str) -> dict[str, str]:
+    """The path of a file or folder, so that it is known for one again, and of a relative one the folder that it is seen from."""
     shown = home.shown(Path(name).absolute())
-    return shown if source_kind(shown) is not None else f"./{shown}"
+    found = {"data_source": shown if source_kind(shown) is not None else f"./{shown}"}
+    return found if Path(shown).is_absolute() else {**found, "data_folder": str(Path.cwd())}
 
 
 def _ready(request: Request, choice: Choice, tell: Callable[[str], None]) -> tuple[Dataset, dict[str, str]]:

@@ -30,7 +30,8 @@ def read(data: Data, source: str) -> Content:
 
     Args:
         data: the config's section.
-        source: the file that the config stands in; a relative path that is not found from here is looked up beside it.
+        source: the file that the config stands in; a relative path that is not found from here is looked up beside it, then in
+            ``data.folder``.
 
     Raises:
         InputError: there is no such source, or it cannot be read.
@@ -45,20 +46,23 @@ def read(data: Data, source: str) -> Content:
         found = f"{data.source!r} is neither a known name nor a file of a known kind"
         raise InputError.of(source, "data.source", found, SOURCE_WORDS, hint(data.source, BUILT_IN))
     path = Path(data.source).expanduser()
-    beside = Path(source).parent / path
-    if not path.exists() and beside.exists():
-        path = beside
+    path = next((there for folder in _places(data, source) if (there := folder / path).exists()), path)
     if kind == "folder":
         if not path.is_dir():
             found = f"{data.source!r} is neither a folder nor a file of a known kind"
-            raise InputError.of(source, "data.source", found, SOURCE_WORDS, _looked_in(source))
+            raise InputError.of(source, "data.source", found, SOURCE_WORDS, _looked_in(data, source))
         return _folder(data, path)
     return _file(data, path, source)
 
 
-def _looked_in(source: str) -> str:
+def _places(data: Data, source: str) -> list[Path]:
+    """The folders in which a relative path is looked up, in this order."""
+    return [Path(), Path(source).parent, *([] if data.folder is None else [Path(data.folder)])]
+
+
+def _looked_in(data: Data, source: str) -> str:
     """Where a relative path was looked up."""
-    return f"looked in {' and '.join(dict.fromkeys(str(folder) for folder in (Path.cwd(), Path(source).parent.resolve())))}"
+    return f"looked in {' and '.join(dict.fromkeys(str(folder.resolve()) for folder in _places(data, source)))}"
 
 
 def _file(data: Data, path: Path, source: str) -> Content:
@@ -68,7 +72,7 @@ def _file(data: Data, path: Path, source: str) -> Content:
             [entry for entry in path.parent.glob("*") if entry.suffix.lower() in {**TABLES, **ARRAYS}] if path.parent.is_dir() else []
         )
         names = {entry.name: str(entry) for entry in siblings} | {name: name for name in BUILT_IN}
-        near = hint(path.name, names) or _looked_in(source)
+        near = hint(path.name, names) or _looked_in(data, source)
         raise InputError.of(source, "data.source", f"there is no file {data.source!r}", SOURCE_WORDS, near)
     name, suffix = str(path), path.suffix.lower()
     try:

@@ -22,8 +22,8 @@ search: {trials: 2, pruner: none}
 """
 
 
-def test_a_streamed_sweep(home: Path) -> None:
-    """Trials say that they ran plain and why; the winner's file finds the folder again, and gives its value from memory as well."""
+def test_a_streamed_sweep(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials ran plain and say why; from elsewhere, too, the winner's file finds the folder, and gives its value from memory as well."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(600, 12)).astype(np.float32)
     (home / "big").mkdir()
@@ -34,7 +34,8 @@ def test_a_streamed_sweep(home: Path) -> None:
     (how,) = {(trial.how or "").partition(";")[0] for trial in ledger_of(home).trials("tiny")}
     assert how.startswith("plain: the inputs are streamed")
     config = library.load_config(home / "runs" / "tiny" / "best.yaml")
-    assert config.data.source == "./big"
+    assert (config.data.source, config.data.folder) == ("./big", str(home))
+    monkeypatch.chdir(home / "runs")
     held = config.model_copy(update={"data": config.data.model_copy(update={"stream": False, "loader_workers": 0})})
     for one in (config, held):
         assert library.train(one).metrics["val_loss"] == told(done)["winner"]["value"]

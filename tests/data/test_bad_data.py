@@ -65,6 +65,20 @@ def test_both_folders_in_which_a_file_was_looked_up_are_told(tmp_path: Path, mon
     assert problem.hint == f"looked in {tmp_path} and {tmp_path / 'spaces'}"
 
 
+def test_a_relative_path_is_looked_up_in_the_folder_of_the_config_at_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a sweep saw from its working directory is found from another one; what lies nearer comes first."""
+    away = tmp_path / "away"
+    away.mkdir()
+    monkeypatch.chdir(away)
+    GOOD.to_csv(tmp_path / "t.csv", index=False)
+    data = Data(source="t.csv", folder=str(tmp_path), target="churned")
+    assert prepare(data, "classification").summary["source"] == str(tmp_path / "t.csv")
+    GOOD.to_csv(away / "t.csv", index=False)
+    assert prepare(data, "classification").summary["source"] == "t.csv"
+    (problem,) = refused(Data(source="x/t.csv", folder=str(tmp_path), target="churned"))
+    assert problem.hint == f"looked in {away} and {tmp_path}"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "found"),
     [

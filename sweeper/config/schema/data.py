@@ -72,7 +72,9 @@ class Data(Node):
     )
     params: dict[str, Any] = Field({}, description="arguments of the function that gives the data")
     folder: str | None = Field(
-        None, description="where the modules of source and rewrite lie; null: beside this file, or in the working directory"
+        None,
+        description="where the modules of source and rewrite lie, and a relative path is looked up at last; "
+        "null: beside this file, or in the working directory",
     )
     target: str | list[str] | None = Field(
         None,
