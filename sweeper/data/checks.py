@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,11 +23,18 @@ if TYPE_CHECKING:
 
 PLAIN = re.compile(r"(?!(?:y|n|yes|no|on|off|true|false|null)$)[^\W\d](?:[\w .-]*\w)?", re.IGNORECASE)
 MANY = 50  # more different texts than this in most of the rows are ids, names or prose, not categories
+PROSE, LOOKED_AT = 4, 1000
+"""Words from which on a text is prose, by the median of so many texts."""
 
 
 def drop_hint(names: Iterable[str]) -> str:
-    """How to leave these columns out, as YAML: names that YAML would read otherwise are quoted."""
-    return f"drop: [{', '.join(name if PLAIN.fullmatch(name) else json.dumps(name, ensure_ascii=False) for name in names)}]"
+    """How to leave these columns out, as YAML."""
+    return f"drop: [{', '.join(map(_written, names))}]"
+
+
+def _written(name: str) -> str:
+    """The name in YAML: quoted where YAML would read it otherwise."""
+    return name if PLAIN.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
 def array_problems(array: np.ndarray | Reader, look: Look | None, file: str) -> list[Problem]:
@@ -92,6 +100,7 @@ def _text_problem(series: pd.Series[Any], file: str) -> Problem | None:
     if (seen := disguise(distinct)) is not None:
         hint = f"{seen.hint}, or {drop_hint([name])}"
         return Problem(file, "data.drop", f"{found}; {seen.found}", f"{seen.allowed}, or leave the column out", hint)
-    return Problem(
-        file, "data.drop", found, f"texts that repeat (up to {MANY}, or half of the rows)", f"an id or a name? {drop_hint([name])}"
-    )
+    hint = f"an id or a name? {drop_hint([name])}"
+    if median(len(text.split()) for text in distinct[:LOOKED_AT]) >= PROSE:
+        hint = f"prose? text: {_written(name)}, which is the only input then; {hint}"
+    return Problem(file, "data.drop", found, f"texts that repeat (up to {MANY}, or half of the rows)", hint)

@@ -204,6 +204,13 @@ def test_every_bad_column_is_told_at_once(tmp_path: Path) -> None:
     assert problems[1].hint == "an id or a name? drop: [id]"
 
 
+def test_a_column_of_prose_may_be_the_text(tmp_path: Path) -> None:
+    """The key for texts is offered beside leaving the column out; an id of one word is none."""
+    table = GOOD.assign(**{"what: said": [f"this is remark number {row}" for row in range(60)]})
+    (problem,) = refused(csv(tmp_path, table))
+    assert problem.hint == 'prose? text: "what: said", which is the only input then; an id or a name? drop: ["what: said"]'
+
+
 def test_a_column_without_values_in_training_is_refused(tmp_path: Path) -> None:
     """Gaps cannot be filled from nothing."""
     table = GOOD.assign(late=[np.nan] * 50 + [1.0] * 10)
