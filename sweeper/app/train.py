@@ -121,13 +121,14 @@ def show(job: Job) -> None:
     console.print(f"best epoch {result.best_epoch}: {validation}")
     if result.reproduced is not None and result.config.provenance is not None:
         recorded = result.config.provenance
-        was, now = float(recorded["value"]), result.metrics[recorded["metric"]]
+        was, now = float(recorded["value"]), result.again[recorded["metric"]]
         verdict = "reproduced bit for bit"
         if not result.reproduced:
             # A GPU's last bits depend on the number of lanes, too.
             apart = abs(now - was) / max(abs(was), sys.float_info.min)
             verdict = f"now {now!r}, {apart:.1g} apart ({job.cause})"
-        console.print(f"{recorded['metric']} of {recorded['sweep']}/{recorded['trial']} was {was!r}: {verdict}")
+        at = f" at epoch {recorded['best_epoch']}" if result.again != result.metrics else ""
+        console.print(f"{recorded['metric']} of {recorded['sweep']}/{recorded['trial']} was {was!r}{at}: {verdict}")
     if job.diagnosis is not None:
         console.print(f"diagnosis: {job.diagnosis.tag}: {job.diagnosis.sentence}", markup=False)
     console.print(f"size: {Size(job.size['parameters'], job.size['flops_per_row'])}")

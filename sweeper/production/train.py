@@ -35,7 +35,8 @@ class TrainResult:
         history: one report per epoch.
         test: loss and scores on the test part, where they were asked for.
         model_dir: the exported model, where an output folder was given.
-        reproduced: whether the metric recorded in the config's provenance came out again bit for bit; None without provenance.
+        reproduced: whether the metric recorded in the config's provenance came out again bit for bit, in its epoch; None without
+            provenance.
     """
 
     config: Config
@@ -45,6 +46,14 @@ class TrainResult:
     test: dict[str, float] | None
     model_dir: Path | None
     reproduced: bool | None
+
+    @property
+    def again(self) -> dict[str, float]:
+        """The metrics of the epoch that the config's provenance records, of the best one where it records none.
+
+        The two differ where a trial was pruned: a job goes on to its end, and is best later.
+        """
+        return _again(self.config, self.history, self.best_epoch)
 
 
 def train(
@@ -84,7 +93,8 @@ def train(
         model.export(committed, prepared, config, model_dir)
         test = model.evaluate_test(model_dir, prepared, device="auto") if evaluate_test else None
     metrics = dict(history[best_epoch - 1].metrics)
-    return TrainResult(config, metrics, best_epoch, history, test, model_dir if out is not None else None, _reproduced(config, metrics))
+    reproduced = _reproduced(config, _again(config, history, best_epoch))
+    return TrainResult(config, metrics, best_epoch, history, test, model_dir if out is not None else None, reproduced)
 
 
 def _run(config: Config, data: Dataset, checkpoints: Path, on_report: Callable[[Report], None] | None) -> list[Report]:
@@ -119,9 +129,14 @@ def _diverged(config: Config, report: Report) -> str:
     )
 
 
+def _again(config: Config, history: list[Report], best_epoch: int) -> dict[str, float]:
+    epoch = (config.provenance or {}).get("best_epoch")
+    return dict(history[(epoch if isinstance(epoch, int) and 1 <= epoch <= len(history) else best_epoch) - 1].metrics)
+
+
 def _reproduced(config: Config, metrics: dict[str, float]) -> bool | None:
     """Whether the recorded value came out again, bit for bit."""
     recorded = config.provenance or {}
-    if "metric" not in recorded or "value" not in recorded:
+    if recorded.get("metric") is None or recorded.get("value") is None:  # a trial without a report has no value
         return None
     return bool(metrics.get(str(recorded["metric"])) == recorded["value"])

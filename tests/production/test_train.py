@@ -76,6 +76,22 @@ def test_provenance_tells_whether_the_value_came_out_again(
     assert trained[0].reproduced is None
 
 
+def test_a_trial_without_a_report_has_nothing_to_compare_with(config: Config, data: Dataset) -> None:
+    """Its config can be trained all the same."""
+    provenance = {"metric": "val_loss", "value": None, "best_epoch": None}
+    assert train(config.model_copy(update={"provenance": provenance}), data=data).reproduced is None
+
+
+def test_the_value_of_a_pruned_trial_comes_out_again_in_its_epoch(config: Config, data: Dataset, trained: Trained) -> None:
+    """A job is not pruned and may be better later; what was recorded is compared where it was."""
+    first = trained[0].history[0].metrics["val_loss"]
+    assert first != trained[0].metrics["val_loss"]
+    found = config.model_copy(update={"provenance": {"metric": "val_loss", "value": first, "best_epoch": 1}})
+    result = train(found, data=data)
+    assert result.reproduced is True
+    assert (result.again["val_loss"], result.metrics["val_loss"]) == (first, trained[0].metrics["val_loss"])
+
+
 def test_a_diverged_job_is_told_in_a_sentence_and_leaves_no_model(data: Dataset, tmp_path: Path) -> None:
     """It names the epoch, the numbers and the remedy; the exit code is that of a run without a result."""
     tree = {"name": "wild", "optimizer": {"name": "sgd", "lr": 1e30}, "training": {"clip_norm": None}}
