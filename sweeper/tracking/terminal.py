@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -240,8 +241,7 @@ class LiveView:
 
     def __enter__(self) -> Self:
         if not self._quiet:
-            watch = self._live if self._console.is_terminal else self._lines
-            self._thread = threading.Thread(target=watch, name="sweeper-view", daemon=True)
+            self._thread = threading.Thread(target=self._watch, name="sweeper-view", daemon=True)
             self._thread.start()
         return self
 
@@ -249,6 +249,13 @@ class LiveView:
         self._over.set()
         if self._thread is not None:
             self._thread.join()
+
+    def _watch(self) -> None:
+        with suppress(OSError):  # the file that stdout goes to is on a full disk; the sweep goes on unseen
+            if self._console.is_terminal:
+                self._live()
+            else:
+                self._lines()
 
     def _live(self) -> None:
         with Live(console=self._console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -31,3 +32,11 @@ def test_the_exit_does_not_look_for_garbage() -> None:
     code = "import atexit, gc, sys; atexit.register(lambda: print(gc.get_freeze_count() > 0)); import sweeper.cli; sweeper.cli.main()"
     done = subprocess.run([sys.executable, "-c", code, "--version"], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[1:] == ["True"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a file that is always full")
+def test_a_full_disk_under_stdout_is_a_sentence() -> None:
+    """What a command prints may go to a file whose disk is full."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-m", "sweeper", "schema"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (4, "sweeper: could not write: No space left on device\n")

@@ -87,6 +87,24 @@ def test_not_on_a_terminal_every_range_test_has_a_line(tmp_path: Path) -> None:
     assert "testing" not in out.getvalue().splitlines()[-1]
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_full_disk_under_stdout_stops_the_view_alone(tmp_path: Path) -> None:
+    """The sweep goes on, and no traceback of a thread is told."""
+
+    class Full(io.StringIO):
+        tried = 0
+
+        def write(self, _text: str) -> int:
+            self.tried += 1
+            raise OSError(28, "No space left on device")
+
+    hand, out = Hand(tmp_path), Full()
+    with LiveView(hand.ledger, hand.name, console=Console(file=out, force_terminal=False, width=80)):
+        assert until(lambda: out.tried > 0, 4.0)
+        hand.trial(0, Outcome.COMPLETE)
+    assert hand.ledger.known(hand.name) is not None
+
+
 def test_the_time_left_follows_the_pace_of_this_run() -> None:
     """Neither start-up nor trials that a resumed sweep had already count as pace."""
     assert time_left(None, 2, 64, 10.0) is None
