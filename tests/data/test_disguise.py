@@ -17,6 +17,7 @@ from sweeper.errors import InputError
     ("texts", "found"),
     [
         (["1", "2.5", "-3e4", "?"], "most are numbers, but not '?'"),
+        (["1", "2", "7" * 41], f"most are numbers, but not '{'7' * 41}'"),
         (["1", "2", "3", "4", "5", "6", "a", "b", "c", "d"], "most are numbers, but not 'a', 'b', 'c' and 1 more"),
         (["45,000", "7", "1,250.5"], "most are numbers with commas or signs, such as '45,000'"),
         (["3,5", "4,25", "unknown"], "most are numbers with commas or signs, such as '3,5'"),

@@ -57,6 +57,15 @@ def test_a_column_that_gives_the_class_away(case: str, tmp_path: Path) -> None:
         assert row.key == "data.drop"
 
 
+def test_many_rows_are_judged_by_all_of_them() -> None:
+    """What the first rows say rules a column out, and never in."""
+    y = np.arange(3000) % 2
+    x = np.column_stack([y, np.where(np.arange(3000) == 1500, 1, y)]).astype(np.float32)
+    row = given_away(dataset(x, y.astype(np.int64)))
+    assert row is not None
+    assert row.sentence == "feature 0 alone tells the target of all 1800 training rows"
+
+
 @pytest.mark.parametrize(("noise", "told"), [(0.0, True), (0.5, False)])
 def test_a_column_that_gives_the_number_away(noise: float, told: bool) -> None:
     """The target in another unit, or its logarithm, has its order; what only correlates has not."""
