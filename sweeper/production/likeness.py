@@ -36,12 +36,15 @@ def filled(trained: Checkpoint, config: Config, tokens: int) -> nn.Module:
     try:
         net.load_state_dict(dict(trained.state))
     except RuntimeError as error:
-        raise _other(config, " ".join(str(error).split()), "put the code back as it was, or train again") from error
+        found = " ".join(str(error).split())
+        if isinstance(config.model, Custom):
+            raise _other(config.model, found, "put the code back as it was, or train again") from error
+        raise InputError.of("config", "model", f"the tensors are not those of this config: {found}", "", "export it again") from error
     return net
 
 
-def taken(trained: Checkpoint, config: Config, data: Dataset) -> str:
-    """What an exported model keeps to be known by: its outputs for some rows, as JSON.
+def taken(trained: Checkpoint, config: Config, model: Custom, data: Dataset) -> str:
+    """What an exported model keeps to be known by: its outputs for some rows, as JSON; ``model`` is the config's.
 
     Raises:
         InputError: with the trained weights, the code as it is now does not give the validation loss that training had.
@@ -53,19 +56,21 @@ def taken(trained: Checkpoint, config: Config, data: Dataset) -> str:
     if not math.isclose(loss, trained.metrics["val_loss"], rel_tol=RELATIVE, abs_tol=ABSOLUTE):
         found = f"with its trained weights it gives a val_loss of {loss:.4g}, and training had {trained.metrics['val_loss']:.4g}"
         hint = "put the code back as it was and run again, or train anew; what a model keeps between batches belongs in its state_dict"
-        raise _other(config, found, hint)
+        raise _other(model, found, hint)
     return json.dumps({"outputs": _outputs(net.cpu(), trained.input_shape, data.tokens).tolist()}) + "\n"
 
 
 def compare(net: nn.Module, trained: Checkpoint, config: Config, tokens: int, folder: Path) -> None:
-    """Raises an ``InputError`` where the model, on the CPU, gives other outputs than those that ``folder`` keeps, if it does."""
+    """Raises an ``InputError`` where a custom model, on the CPU, gives other outputs than those that ``folder`` keeps, if it does."""
+    if not isinstance(config.model, Custom):
+        return
     try:
         kept = torch.tensor(json.loads((folder / FILE).read_text(encoding="utf-8"))["outputs"])
-    except FileNotFoundError:  # of one of our families
+    except FileNotFoundError:  # exported before they were kept
         return
     now = _outputs(net, trained.input_shape, tokens)
     if not torch.allclose(now, kept, RELATIVE, ABSOLUTE, equal_nan=True):
-        raise _other(config, "it gives other outputs than when it was exported", "put the code back as it was, or train again")
+        raise _other(config.model, "it gives other outputs than when it was exported", "put the code back as it was, or train again")
 
 
 def _outputs(net: nn.Module, input_shape: tuple[int, ...], tokens: int) -> torch.Tensor:
@@ -75,6 +80,7 @@ def _outputs(net: nn.Module, input_shape: tuple[int, ...], tokens: int) -> torch
         return outputs_of(net, rows).float()
 
 
-def _other(config: Config, found: str, hint: str) -> InputError:
-    path = config.model.path if isinstance(config.model, Custom) else config.model.family
-    return InputError.of("config", "model.path", f"{path} is not the model that was trained: {found}", "the code that was trained", hint)
+def _other(model: Custom, found: str, hint: str) -> InputError:
+    return InputError.of(
+        "config", "model.path", f"{model.path} is not the model that was trained: {found}", "the code that was trained", hint
+    )

@@ -102,7 +102,7 @@ def export(checkpoint_folder: Path, data: Dataset, config: Config, out: Path) ->
         InfrastructureError: the disk refused.
     """
     found = checkpoint.load(checkpoint_folder)
-    known = likeness.taken(found, config, data) if isinstance(config.model, Custom) else None
+    known = likeness.taken(found, config, config.model, data) if isinstance(config.model, Custom) else None
 
     def write(folder: Path) -> None:
         checkpoint.write_into(folder, found)

@@ -100,5 +100,5 @@ def test_what_is_not_in_the_state_dict_is_missed(write: Write, data: Dataset, tm
 
 def test_a_model_that_draws_in_evaluation_is_known(write: Write, data: Dataset, tmp_path: Path) -> None:
     """It draws the same numbers as when its loss was taken."""
-    train(write("self.output((x + torch.randn_like(x) * 5 * random.random()).flatten(1))"), out=tmp_path, data=data)
-    load_model(tmp_path)
+    result = train(write("self.output((x + torch.randn_like(x) * 5 * random.random()).flatten(1))"), out=tmp_path, data=data)
+    assert load_model(tmp_path).config.model == result.config.model

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -104,6 +105,13 @@ def test_the_test_part_is_scored_in_original_units(regression: tuple[TrainResult
     assert found["mae"] == pytest.approx(np.abs(outputs - prepared.test.y).mean() * prepared.target_scale, rel=1e-5)
 
 
+def narrowed(meta: Path) -> None:
+    """The config of another model beside these tensors."""
+    tree = json.loads(meta.read_text())
+    tree["config"]["model"]["width"] = 7
+    meta.write_text(json.dumps(tree))
+
+
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -111,6 +119,7 @@ def test_the_test_part_is_scored_in_original_units(regression: tuple[TrainResult
         (lambda model: (model / "preprocessing.json").unlink(), "preprocessing.json is missing"),
         (lambda model: (model / "preprocessing.json").write_text("{"), "preprocessing.json  damaged"),
         (lambda model: (model / "model.safetensors").write_bytes(b"x"), "model.safetensors is damaged"),
+        (lambda model: narrowed(model / "checkpoint.json"), "the tensors are not those of this config: .*export it again"),
     ],
 )
 def test_a_damaged_model_is_told_in_a_sentence(trained: Trained, tmp_path: Path, damage, said: str) -> None:
